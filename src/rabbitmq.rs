@@ -118,4 +118,4 @@ pub use protocol::method::{
 pub use protocol::properties::Properties;
 pub use protocol::queue_type::QueueType;
 pub use protocol::table::{FieldTable, FieldValue, FieldValueError};
-pub use version::Version;
+pub use version::{DeprecatedFeature, Version};

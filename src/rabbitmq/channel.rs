@@ -50,9 +50,17 @@ pub(crate) struct Channel {
     pub(crate) last_queue: Option<SmolStr>,
 }
 
-/// Cancelled consumers, with their tags.
+/// Cancelled consumers.
 #[derive(Clone, Debug, Default)]
-struct Cancelled(Vec<(ConsumerKey, SmolStr)>);
+struct Cancelled(Vec<Former>);
+
+/// A cancelled consumer that may have left unacknowledged deliveries.
+#[derive(Clone, Debug)]
+struct Former {
+    key: ConsumerKey,
+    tag: SmolStr,
+    serial: u32,
+}
 
 impl Stored for Channel {
     type Marker = marker::Channel;
@@ -111,7 +119,7 @@ impl Channel {
         self.unacked.iter().map(|(_, unacked)| unacked).chain(settled)
     }
 
-    fn cancelled(&self) -> &[(ConsumerKey, SmolStr)] {
+    fn cancelled(&self) -> &[Former] {
         self.cancelled.as_ref().map_or(&[], |cancelled| &cancelled.0)
     }
 
@@ -122,7 +130,14 @@ impl Channel {
     /// Returns the tags of its consumers, including cancelled ones that are remembered.
     pub(crate) fn consumer_tags(&self) -> BTreeMap<ConsumerKey, SmolStr> {
         let consumers = self.consumers.iter().map(|(tag, consumer)| (*consumer, tag.clone()));
-        consumers.chain(self.cancelled().iter().cloned()).collect()
+        let cancelled = self.cancelled().iter().map(|former| (former.key, former.tag.clone()));
+        consumers.chain(cancelled).collect()
+    }
+
+    /// Returns the serial of a cancelled consumer that is remembered.
+    pub(crate) fn cancelled_serial(&self, consumer: ConsumerKey) -> Option<u32> {
+        let found = self.cancelled().iter().find(|former| former.key == consumer);
+        found.map(|former| former.serial)
     }
 
     /// Returns whether it has a consumer with this tag, other than that of direct replies.
@@ -141,23 +156,23 @@ impl Channel {
     }
 
     /// Remembers the tag of a cancelled consumer while it holds deliveries to it.
-    pub(crate) fn remember_cancelled(&mut self, consumer: ConsumerKey, tag: SmolStr) {
+    pub(crate) fn remember_cancelled(&mut self, key: ConsumerKey, tag: SmolStr, serial: u32) {
         if self.cancelled().len() >= self.unacked.len()
             && let Some(mut cancelled) = self.cancelled.take()
         {
-            cancelled.0.retain(|(cancelled, _)| self.holds_any_of(*cancelled));
+            cancelled.0.retain(|former| self.holds_any_of(former.key));
             self.cancelled = (!cancelled.0.is_empty()).then_some(cancelled);
         }
-        if self.holds_any_of(consumer) {
-            self.cancelled.get_or_insert_default().0.push((consumer, tag));
+        if self.holds_any_of(key) {
+            self.cancelled.get_or_insert_default().0.push(Former { key, tag, serial });
         }
     }
 
     /// Gives a consumer the deliveries of cancelled consumers that had its tag on this queue.
     /// Returns their number.
     pub(crate) fn take_over(&mut self, queue: QueueKey, tag: &str, to: ConsumerKey) -> usize {
-        let cancelled = self.cancelled().iter().filter(|(_, cancelled)| cancelled == tag);
-        let former: Vec<ConsumerKey> = cancelled.map(|(consumer, _)| *consumer).collect();
+        let cancelled = self.cancelled().iter().filter(|former| former.tag == tag);
+        let former: Vec<ConsumerKey> = cancelled.map(|former| former.key).collect();
         if former.is_empty() {
             return 0;
         }
@@ -173,8 +188,13 @@ impl Channel {
 
     /// Returns the tag of a cancelled consumer that left unacknowledged deliveries.
     pub(crate) fn cancelled_tag(&self, consumer: ConsumerKey) -> Option<&str> {
-        let found = self.cancelled().iter().find(|(cancelled, _)| *cancelled == consumer);
-        found.map(|(_, tag)| tag.as_str())
+        let found = self.cancelled().iter().find(|former| former.key == consumer);
+        found.map(|former| former.tag.as_str())
+    }
+
+    /// Returns the serial of the oldest cancelled consumer with this tag.
+    pub(crate) fn former_serial(&self, tag: &str) -> Option<u32> {
+        self.cancelled().iter().find(|former| former.tag == tag).map(|former| former.serial)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::rabbitmq::protocol::method::ExchangeOptions;
 use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::stats::Published;
+use crate::rabbitmq::version::Profile;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -73,6 +74,8 @@ pub(crate) enum Kind {
     Topic,
     ConsistentHash,
     Random,
+    LocalRandom,
+    ModulusHash,
     Delayed,
 }
 
@@ -85,19 +88,43 @@ impl Kind {
             Kind::Topic => "topic",
             Kind::ConsistentHash => "x-consistent-hash",
             Kind::Random => "x-random",
+            Kind::LocalRandom => "x-local-random",
+            Kind::ModulusHash => "x-modulus-hash",
             Kind::Delayed => "x-delayed-message",
         }
     }
 
-    const ALL: [Kind; 7] = [
+    const ALL: [Kind; 9] = [
         Kind::Direct,
         Kind::Fanout,
         Kind::Headers,
         Kind::Topic,
         Kind::ConsistentHash,
         Kind::Random,
+        Kind::LocalRandom,
+        Kind::ModulusHash,
         Kind::Delayed,
     ];
+
+    /// Returns whether a version has the type.
+    fn is_in(self, profile: &Profile) -> bool {
+        match self {
+            Kind::LocalRandom => profile.settings.has_those_of_4_0,
+            Kind::ModulusHash => profile.settings.has_those_of_4_3,
+            Kind::Direct
+            | Kind::Fanout
+            | Kind::Headers
+            | Kind::Topic
+            | Kind::ConsistentHash
+            | Kind::Random
+            | Kind::Delayed => true,
+        }
+    }
+
+    /// Returns whether a message goes to one of the bindings that the broker draws.
+    pub(crate) fn draws(self) -> bool {
+        matches!(self, Kind::Random | Kind::LocalRandom)
+    }
 
     fn named(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
@@ -107,7 +134,12 @@ impl Kind {
     pub(crate) fn looks_at_keys(self) -> bool {
         match self {
             Kind::Direct | Kind::Topic | Kind::Delayed => true,
-            Kind::Fanout | Kind::Headers | Kind::ConsistentHash | Kind::Random => false,
+            Kind::Fanout
+            | Kind::Headers
+            | Kind::ConsistentHash
+            | Kind::Random
+            | Kind::LocalRandom
+            | Kind::ModulusHash => false,
         }
     }
 
@@ -125,7 +157,9 @@ impl Kind {
             | Kind::Headers
             | Kind::Topic
             | Kind::ConsistentHash
-            | Kind::Random => &["alternate-exchange"],
+            | Kind::Random
+            | Kind::LocalRandom
+            | Kind::ModulusHash => &["alternate-exchange"],
         }
     }
 
@@ -137,27 +171,42 @@ impl Kind {
                 let reason = "Invalid argument, 'x-delayed-type' must be an existing exchange type";
                 Fault::precondition(reason)
             }),
-            Kind::Direct | Kind::Fanout | Kind::Headers | Kind::Topic | Kind::Random => Ok(()),
+            Kind::Direct
+            | Kind::Fanout
+            | Kind::Headers
+            | Kind::Topic
+            | Kind::Random
+            | Kind::LocalRandom
+            | Kind::ModulusHash => Ok(()),
         }
     }
 
-    pub(crate) fn parse(name: &str) -> Result<Kind, Fault> {
-        Kind::named(name).ok_or_else(|| {
+    pub(crate) fn parse(name: &str, profile: &Profile) -> Result<Kind, Fault> {
+        Kind::named(name).filter(|kind| kind.is_in(profile)).ok_or_else(|| {
             let what = if ATOMS.contains(&name) { "invalid" } else { "unknown" };
             let reason = format!("{what} exchange type '{name}'");
-            Fault::new(ReplyCode::CommandInvalid, reason)
+            match profile.texts.unknown_type_closes_channel {
+                true => Fault::precondition(reason),
+                false => Fault::new(ReplyCode::CommandInvalid, reason),
+            }
         })
     }
 
-    fn router(self, arguments: &FieldTable) -> Box<dyn Router> {
+    fn router(self, arguments: &FieldTable, profile: &Profile) -> Box<dyn Router> {
         match self {
             Kind::Direct => Box::new(direct::Direct::default()),
             Kind::Fanout => Box::new(fanout::Fanout::default()),
-            Kind::Headers => Box::new(headers::Headers::default()),
+            Kind::Headers => Box::new(headers::Headers::new(profile)),
             Kind::Topic => Box::new(topic::Topic::default()),
-            Kind::ConsistentHash => Box::new(consistent_hash::ConsistentHash::new(arguments)),
-            Kind::Random => Box::new(random::Random::default()),
-            Kind::Delayed => delayed_type(arguments).unwrap_or(Kind::Direct).router(arguments),
+            Kind::ConsistentHash => {
+                Box::new(consistent_hash::ConsistentHash::new(arguments, profile))
+            }
+            Kind::Random | Kind::LocalRandom | Kind::ModulusHash => {
+                Box::new(random::Random::default())
+            }
+            Kind::Delayed => {
+                delayed_type(arguments).unwrap_or(Kind::Direct).router(arguments, profile)
+            }
         }
     }
 }
@@ -190,6 +239,12 @@ const ATOMS: &[&str] = &[
 fn delayed_type(arguments: &FieldTable) -> Option<Kind> {
     let name = arguments.get("x-delayed-type")?.as_str()?;
     Kind::named(name).filter(|kind| *kind != Kind::Delayed)
+}
+
+/// Returns the hash of a message's routing keys, as `erlang:phash2` hashes their list.
+pub(crate) fn hash_of_keys<'a>(keys: impl Iterator<Item = &'a str>) -> u64 {
+    let hash = erlang::TermHash::default();
+    keys.fold(hash, |hash, key| hash.binary(key.as_bytes())).end_of_list().finish()
 }
 
 /// Number of bindings that lead to each destination, for routers that merge them.
@@ -247,6 +302,7 @@ impl Exchange {
         name: SmolStr,
         kind: Kind,
         options: ExchangeOptions,
+        profile: &Profile,
     ) -> Exchange {
         Exchange {
             name: Arc::new(name),
@@ -256,7 +312,7 @@ impl Exchange {
             durable: options.durable,
             auto_delete: options.auto_delete,
             internal: options.internal,
-            router: kind.router(&options.arguments),
+            router: kind.router(&options.arguments, profile),
             arguments: options.arguments,
             bindings: IndexSet::default(),
             incoming: IndexSet::default(),
@@ -271,6 +327,7 @@ impl Exchange {
         &self,
         kind: Kind,
         options: &ExchangeOptions,
+        profile: &Profile,
     ) -> Result<(), Fault> {
         let what = self.what();
         let unequal = |argument: &str, received: &str, current: &str| {
@@ -297,6 +354,7 @@ impl Exchange {
                 &what,
                 &options.arguments,
                 &self.arguments,
+                profile.texts.name_default_type,
             )
         })
     }

@@ -46,6 +46,7 @@ use crate::rabbitmq::queue::ring::Ring;
 use crate::rabbitmq::queue::settings::{Effective, Settings};
 use crate::rabbitmq::queue::stream::Stream;
 use crate::rabbitmq::stats::MessageStats;
+use crate::rabbitmq::version::Profile;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -141,13 +142,19 @@ impl Queue {
         name: SmolStr,
         options: QueueOptions,
         owner: ConnectionId,
+        profile: &'static Profile,
     ) -> Queue {
         let durable = options.durable && !options.exclusive;
-        let kind = Kind::new(QueueType::of(&options.arguments));
+        let kind = Kind::new(QueueType::of(&options.arguments), profile);
         let first = kind.first_position();
         let single_active = options.arguments.get("x-single-active-consumer");
         let levels = options.arguments.get("x-max-priority").and_then(FieldValue::as_integer);
         let levels = levels.and_then(|levels| u8::try_from(levels).ok()).unwrap_or(0);
+        let ready = match &kind {
+            Kind::Classic => Backlog::with_levels(levels),
+            Kind::Quorum(quorum) => Backlog::of_quorum(quorum.rules.priorities),
+            Kind::Stream(_) => Backlog::default(),
+        };
         let cold = Cold {
             name,
             vhost,
@@ -169,7 +176,7 @@ impl Queue {
             counts: RareCounts::default(),
         };
         let mut queue = Queue {
-            ready: Backlog::with_levels(levels),
+            ready,
             ring: Ring::default(),
             next_position: first,
             unacked: 0,
@@ -178,7 +185,7 @@ impl Queue {
             journal: durable.then(|| Box::new(Journal::new(first))),
             cold: Box::new(cold),
         };
-        queue.set(Settings::new(&queue.cold.arguments, None, None));
+        queue.set(Settings::new(&queue.cold.arguments, None, None, &profile.settings));
         queue
     }
 
@@ -229,7 +236,7 @@ impl Queue {
     /// that was returned.
     pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
         match &self.cold.kind {
-            Kind::Quorum(quorum) => quorum.delivery_counts.shown(entry),
+            Kind::Quorum(quorum) => quorum.shown(entry),
             Kind::Classic | Kind::Stream(_) => Arc::clone(&entry.message),
         }
     }
@@ -238,6 +245,11 @@ impl Queue {
     /// limit, each is treated like a new message.
     pub(crate) fn requeues_singly(&self) -> bool {
         self.cold.kind.moves_rejected_to_end(&self.cold.settings)
+    }
+
+    /// Returns whether a settled delivery may let another consumer become the single active one.
+    pub(crate) fn frees_place(&self) -> bool {
+        self.cold.single_active && self.cold.kind.prefers_higher_standby()
     }
 
     pub(crate) fn durable(&self) -> bool {
@@ -298,6 +310,7 @@ impl Queue {
         &self,
         options: &QueueOptions,
         connection: ConnectionId,
+        profile: &Profile,
     ) -> Result<(), Fault> {
         if self.cold.owner != options.exclusive.then_some(connection) {
             return Err(self.locked());
@@ -314,8 +327,9 @@ impl Queue {
                 )));
             }
         }
-        settings::compared(self.cold.kind.queue_type()).try_for_each(|key| {
-            check_same_argument(key, &what, &options.arguments, &self.cold.arguments)
+        settings::compared(self.cold.kind.queue_type(), &profile.settings).try_for_each(|key| {
+            let (received, current) = (&options.arguments, &self.cold.arguments);
+            check_same_argument(key, &what, received, current, profile.texts.name_default_type)
         })
     }
 
@@ -340,7 +354,8 @@ pub(crate) mod tests {
         let vhost = crate::rabbitmq::key::Arena::default().insert(vhost);
         let options = QueueOptions::default();
         let (name, owner) = (SmolStr::default(), ConnectionId(0));
-        Queue::new(Instant::ZERO, (vhost, SmolStr::default()), name, options, owner)
+        let profile = crate::rabbitmq::version::Version::V3_10.profile();
+        Queue::new(Instant::ZERO, (vhost, SmolStr::default()), name, options, owner, profile)
     }
 
     #[test]

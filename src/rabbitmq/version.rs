@@ -1,30 +1,48 @@
 //! The versions of RabbitMQ that a broker can imitate, and how they differ.
+//!
+//! Each version is a [`Profile`], a value with everything in which versions differ. Code asks the
+//! profile for a fact and never compares versions, so a new version is one more value.
+//!
+//! Source: each fact was observed on the real 3.10.8, 4.0.5 and 4.3.6.
 
-use crate::rabbitmq::protocol::limits::MAX_MESSAGE_SIZE;
+use crate::rabbitmq::protocol::limits::{FRAME_MIN, MAX_MESSAGE_SIZE};
 
 /// The version of RabbitMQ that a broker imitates, where versions differ in a way that users can
 /// see.
 ///
-/// | | [`V3_10`](Version::V3_10) | [`V4`](Version::V4) |
-/// |---|---|---|
-/// | a confirm of a persistent message follows | the sync to disk | the write: a power loss may lose the message |
-/// | delivery limit of a quorum queue that sets none | none | 20 |
-/// | transient queue that is not exclusive | accepted | refused, 541 |
-/// | `basic.qos` with `global` | a limit of the channel | refused, 541 |
-/// | largest message | 128 MiB | 16 MiB |
-/// | a dead letter's history | `x-death`, `x-first-death-…` | also `x-last-death-…` |
+/// | | 3.10 | 4.0 | 4.3 |
+/// |---|---|---|---|
+/// | a confirm of a persistent message in a classic queue follows | the sync to disk | the write: a power loss may lose the message | as 4.0 |
+/// | delivery limit of a quorum queue that sets none | none | 20 | 20 |
+/// | deliveries that count for the limit | all | all | those that end with `basic.reject` or with their channel; `basic.nack` and `basic.recover` never count |
+/// | a requeued message of a quorum queue without a limit | goes to the end | goes to the end | goes to the front |
+/// | priorities of a quorum queue | none | two classes, 2 : 1 | 32 levels, strict |
+/// | `basic.qos` with `global` | a limit of the channel | a limit of the channel | a limit of each consumer |
+/// | a consumer that holds a delivery too long | its channel is closed | its channel is closed | it is cancelled by a quorum queue; a classic queue has no time-out |
+/// | an exchange that is not durable | goes with a restart | goes with a restart | survives a restart |
+/// | headers of a message | as the client sent them | sorted by name, each name once | as 4.0 |
+/// | a client's own `x-death` | is continued | is replaced by the first death | as 4.0 |
+/// | a dead letter's history | `x-death`, `x-first-death-…` | also `x-last-death-…` | as 4.0 |
+/// | a dead letter after `basic.reject` | is new | is new | is `redelivered` |
+/// | an unknown exchange type | closes the connection | closes the channel | closes the channel |
+/// | largest message | 128 MiB | 16 MiB | 16 MiB |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Version {
-    /// RabbitMQ 3.10, the reference: compared with the real 3.10.8.
+    /// RabbitMQ 3.10: compared with the real 3.10.8.
     #[default]
     V3_10,
-    /// RabbitMQ 4, from its documentation and release notes.
-    V4,
+    /// RabbitMQ 4.0: compared with the real 4.0.5.
+    V4_0,
+    /// RabbitMQ 4.3: compared with the real 4.3.6.
+    V4_3,
 }
 
 impl Version {
-    /// The version number that the broker reports: `3.10.8`, `4.0.0`.
+    /// The newest RabbitMQ 4 that is modelled.
+    pub const V4: Version = Version::V4_3;
+
+    /// The version number that the broker reports: `3.10.8`, `4.0.5`, `4.3.6`.
     #[must_use]
     pub const fn number(self) -> &'static str {
         self.profile().number
@@ -40,7 +58,36 @@ impl Version {
     pub(crate) const fn profile(self) -> &'static Profile {
         match self {
             Version::V3_10 => &V3_10,
-            Version::V4 => &V4,
+            Version::V4_0 => &V4_0,
+            Version::V4_3 => &V4_3,
+        }
+    }
+}
+
+/// A feature that RabbitMQ deprecates, and that its configuration can permit or deny
+/// (`deprecated_features.permit.…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DeprecatedFeature {
+    /// Queues that are neither durable nor exclusive: `transient_nonexcl_queues`. Where they are
+    /// denied, `queue.declare` closes the connection with `INTERNAL_ERROR`.
+    TransientNonexclQueues,
+    /// A prefetch limit that consumers of a channel share: `global_qos`. Where it is denied,
+    /// `basic.qos` with `global` sets the limit of each later consumer, and tells nobody.
+    GlobalQos,
+    /// The argument `x-queue-master-locator`: `queue_master_locator`. Where it is denied,
+    /// `queue.declare` closes the connection with `INTERNAL_ERROR`.
+    QueueMasterLocator,
+}
+
+impl DeprecatedFeature {
+    /// Its name in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            DeprecatedFeature::TransientNonexclQueues => "transient_nonexcl_queues",
+            DeprecatedFeature::GlobalQos => "global_qos",
+            DeprecatedFeature::QueueMasterLocator => "queue_master_locator",
         }
     }
 }
@@ -52,39 +99,232 @@ impl Version {
 pub(crate) struct Profile {
     number: &'static str,
     max_message_size: usize,
-    /// Whether the confirm of a persistent message follows its write, so that a power loss may lose
-    /// the message; otherwise it follows the sync.
-    pub(crate) confirms_on_write: bool,
-    /// Delivery limit of a quorum queue that sets none.
+    /// What `connection.start` says of the server, beside its version.
+    pub(crate) server: Server,
+    /// Whether the server speaks AMQP 1.0 without a plugin, and AMQP 0-8 no longer.
+    pub(crate) serves_amqp_1_0: bool,
+    /// Shortest frame limit that a client may ask for.
+    pub(crate) frame_min: u32,
+    /// The server's words.
+    pub(crate) texts: Texts,
+    /// Whether a message is kept in a *container*: its headers are sorted by name, a name occurs
+    /// once, any delivery mode is accepted, and the server keeps the history of its deaths beside
+    /// the headers, so that a client's own `x-death` is replaced.
+    pub(crate) has_containers: bool,
+    /// Whether the confirm of a persistent message in a classic queue follows its write, so that a
+    /// power loss may lose the message; otherwise it follows the sync.
+    pub(crate) classic_confirms_on_write: bool,
+    /// Whether direct replies go to queues of their own: a reply uses up a delivery tag, is never
+    /// returned, and waits for the commit of a transaction.
+    pub(crate) replies_have_queues: bool,
+    /// Whether the next consumer of a classic queue takes over at once from a single active one
+    /// that is cancelled.
+    pub(crate) serves_successor_at_once: bool,
+    /// Whether the commit of a publish to a queue that was deleted meanwhile fails at once, with a
+    /// reason.
+    pub(crate) commits_fail_at_once: bool,
+    /// Whether only quorum queues watch how long a delivery is unacknowledged. They cancel a consumer
+    /// that holds one too long and take the message back; otherwise its channel is closed.
+    pub(crate) times_out_in_quorum_queues_only: bool,
+    /// Whether a passive declaration requires any permission for the object.
+    pub(crate) checks_passive_declarations: bool,
+    /// Whether an exchange that is not durable survives a restart, with its bindings.
+    pub(crate) keeps_transient_exchanges: bool,
+    /// Whether the configuration can deny deprecated features.
+    pub(crate) can_deny_features: bool,
+    /// The deprecated features that are denied unless the configuration permits them.
+    pub(crate) denied_by_default: &'static [DeprecatedFeature],
+    /// The facts of quorum queues.
+    pub(crate) quorum: Quorum,
+    /// The facts of arguments and policies.
+    pub(crate) settings: SettingRules,
+}
+
+/// What `connection.start` says of the server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) copyright: &'static str,
+    pub(crate) platform: &'static str,
+    pub(crate) mechanisms: &'static [&'static str],
+}
+
+/// Texts that versions put differently, and what an error closes.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    /// Whether a refusal names the kind of access: `configure access to queue …`.
+    pub(crate) name_access: bool,
+    /// Whether an unknown exchange type closes the channel only.
+    pub(crate) unknown_type_closes_channel: bool,
+    /// Whether a wrong queue type is compared with the type of a queue that was declared without
+    /// one.
+    pub(crate) name_default_type: bool,
+    /// Whether a connection to a deleted vhost is told that the vhost is down.
+    pub(crate) deleted_vhost_is_down: bool,
+    /// Whether refusals of streams say `stream queue …` instead of `stream queues queue …`.
+    pub(crate) say_stream_queue: bool,
+    /// The refusal of one channel more than a user may have.
+    pub(crate) channel_limit: ChannelLimit,
+}
+
+/// How the server refuses one channel more than a user may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChannelLimit {
+    /// It names the user, and the limit in brackets.
+    InBrackets,
+    /// As before, but it names the node instead of the user.
+    NamesNode,
+    /// It names the user, and the limit.
+    Plain,
+}
+
+/// The facts of quorum queues.
+#[derive(Debug)]
+pub(crate) struct Quorum {
+    /// Delivery limit of a queue that sets none.
     pub(crate) default_delivery_limit: Option<u64>,
-    /// Delivery limit of a quorum queue that sets a negative one. With 0, any return is too many.
+    /// Delivery limit of a queue that sets a negative one. With 0, any return is too many.
     pub(crate) negative_delivery_limit: Option<u64>,
-    /// Whether a queue may be neither durable nor exclusive.
-    pub(crate) permits_transient_queues: bool,
-    /// Whether the consumers of a channel may share a limit (`basic.qos` with `global`).
-    pub(crate) permits_global_qos: bool,
-    /// Whether a dead letter carries the headers `x-last-death-…`.
-    pub(crate) reports_last_death: bool,
+    /// Whether a rejected message of a queue without a delivery limit goes to the end.
+    pub(crate) moves_rejected_to_end: bool,
+    /// Whether the first `basic.get` of a message shows the header `x-delivery-count`, with 0.
+    pub(crate) shows_count_at_first: bool,
+    /// Whether only failed deliveries count for the limit: those that end with `basic.reject`, or
+    /// with their channel. The header `x-acquired-count` counts all, and both counts go on in the
+    /// queue of dead letters.
+    pub(crate) counts_failures_only: bool,
+    /// Whether consumers are known by their tags. Since RabbitMQ 4 they are known by their age,
+    /// a waiting consumer of higher priority takes over from a single active one, and a cancelled
+    /// consumer does not keep its place.
+    pub(crate) knows_consumers_by_tag: bool,
+    /// The order in which messages of different priorities leave.
+    pub(crate) priorities: Priorities,
+}
+
+/// The order in which messages of different priorities leave a quorum queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Priorities {
+    /// Priorities have no effect.
+    None,
+    /// Two messages of priority 5 and above, then one below, and so on.
+    TwoClasses,
+    /// The highest of 32 levels first. A message without a priority is on level 4.
+    Strict,
+}
+
+/// The facts of arguments and policies.
+#[derive(Debug)]
+pub(crate) struct SettingRules {
+    /// Whether mirrored queues exist, and the settings `ha-…`.
+    pub(crate) has_mirroring: bool,
+    /// Whether queues have the settings of RabbitMQ 4.0: `x-consumer-timeout`, a leader locator for
+    /// classic queues, and so on.
+    pub(crate) has_those_of_4_0: bool,
+    /// Whether queues have the settings of RabbitMQ 4.3, above all delayed retries.
+    pub(crate) has_those_of_4_3: bool,
 }
 
 const V3_10: Profile = Profile {
     number: "3.10.8",
     max_message_size: MAX_MESSAGE_SIZE,
-    confirms_on_write: false,
-    default_delivery_limit: None,
-    negative_delivery_limit: Some(0),
-    permits_transient_queues: true,
-    permits_global_qos: true,
-    reports_last_death: false,
+    server: Server {
+        copyright: "Copyright (c) 2007-2022 VMware, Inc. or its affiliates.",
+        platform: "Erlang/OTP 25.2.3",
+        mechanisms: &["PLAIN", "AMQPLAIN"],
+    },
+    serves_amqp_1_0: false,
+    frame_min: FRAME_MIN,
+    texts: Texts {
+        name_access: false,
+        unknown_type_closes_channel: false,
+        name_default_type: false,
+        deleted_vhost_is_down: false,
+        say_stream_queue: false,
+        channel_limit: ChannelLimit::InBrackets,
+    },
+    has_containers: false,
+    classic_confirms_on_write: false,
+    replies_have_queues: false,
+    serves_successor_at_once: false,
+    commits_fail_at_once: false,
+    times_out_in_quorum_queues_only: false,
+    checks_passive_declarations: false,
+    keeps_transient_exchanges: false,
+    can_deny_features: false,
+    denied_by_default: &[],
+    quorum: Quorum {
+        default_delivery_limit: None,
+        negative_delivery_limit: Some(0),
+        moves_rejected_to_end: true,
+        shows_count_at_first: true,
+        counts_failures_only: false,
+        knows_consumers_by_tag: true,
+        priorities: Priorities::None,
+    },
+    settings: SettingRules {
+        has_mirroring: true,
+        has_those_of_4_0: false,
+        has_those_of_4_3: false,
+    },
 };
 
-const V4: Profile = Profile {
-    number: "4.0.0",
+const V4_0: Profile = Profile {
+    number: "4.0.5",
     max_message_size: 16_777_216,
-    confirms_on_write: true,
-    default_delivery_limit: Some(20),
-    negative_delivery_limit: None,
-    permits_transient_queues: false,
-    permits_global_qos: false,
-    reports_last_death: true,
+    server: Server {
+        copyright: "Copyright (c) 2007-2024 Broadcom Inc and/or its subsidiaries",
+        platform: "Erlang/OTP 27.3.4.1",
+        mechanisms: &["PLAIN", "AMQPLAIN", "ANONYMOUS"],
+    },
+    serves_amqp_1_0: true,
+    texts: Texts {
+        name_access: true,
+        unknown_type_closes_channel: true,
+        name_default_type: true,
+        deleted_vhost_is_down: true,
+        say_stream_queue: true,
+        channel_limit: ChannelLimit::NamesNode,
+    },
+    has_containers: true,
+    classic_confirms_on_write: true,
+    serves_successor_at_once: true,
+    can_deny_features: true,
+    quorum: Quorum {
+        default_delivery_limit: Some(20),
+        negative_delivery_limit: None,
+        shows_count_at_first: false,
+        knows_consumers_by_tag: false,
+        priorities: Priorities::TwoClasses,
+        ..V3_10.quorum
+    },
+    settings: SettingRules {
+        has_mirroring: false,
+        has_those_of_4_0: true,
+        has_those_of_4_3: false,
+    },
+    ..V3_10
+};
+
+const V4_3: Profile = Profile {
+    number: "4.3.6",
+    server: Server {
+        copyright: "Copyright (c) 2007-2026 Broadcom Inc and/or its subsidiaries",
+        platform: "Erlang/OTP 29.1.2",
+        ..V4_0.server
+    },
+    frame_min: 8_192,
+    texts: Texts { channel_limit: ChannelLimit::Plain, ..V4_0.texts },
+    replies_have_queues: true,
+    commits_fail_at_once: true,
+    times_out_in_quorum_queues_only: true,
+    checks_passive_declarations: true,
+    keeps_transient_exchanges: true,
+    denied_by_default: &[DeprecatedFeature::GlobalQos, DeprecatedFeature::QueueMasterLocator],
+    quorum: Quorum {
+        moves_rejected_to_end: false,
+        counts_failures_only: true,
+        priorities: Priorities::Strict,
+        ..V4_0.quorum
+    },
+    settings: SettingRules { has_those_of_4_3: true, ..V4_0.settings },
+    ..V4_0
 };

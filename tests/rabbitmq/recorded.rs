@@ -1,15 +1,18 @@
 //! Conversations with the real server, played to our broker. Every file in `recorded` is a
-//! conversation with RabbitMQ 3.10.8 that `tests/real/rabbitmq` recorded.
+//! conversation with RabbitMQ 3.10.8, 4.0.5 or 4.3.6 that `tests/real/rabbitmq` recorded.
 
 use crate::played::amqp::{Decoder, encode};
 use crate::played::ours::Ours;
-use crate::played::scenario::{difference, files, play};
+use crate::played::recordings::{VERSIONS, recordings};
+use crate::played::scenario::{difference, play};
+use stunt_double::rabbitmq::Version;
 
-#[test]
-fn our_broker_answers_as_rabbitmq_answered() {
+/// Plays every conversation of a version to our broker.
+fn our_broker_answers_as_recorded(version: Version) {
     let (mut same, mut differ) = (0, Vec::new());
-    for (name, _, recorded) in files() {
-        match play(&recorded, &mut Ours::new()) {
+    for recording in recordings(version) {
+        let (name, recorded) = (recording.name, recording.text);
+        match play(&recorded, &mut Ours::new(version)) {
             Ok(ours) if ours == recorded => same += 1,
             Ok(ours) => differ.push(format!("{name}: {}", difference(&recorded, &ours))),
             Err(why) => differ.push(format!("{name}: {why}")),
@@ -20,10 +23,27 @@ fn our_broker_answers_as_rabbitmq_answered() {
 }
 
 #[test]
+fn our_broker_answers_as_rabbitmq_3_10_answered() {
+    our_broker_answers_as_recorded(Version::V3_10);
+}
+
+#[test]
+fn our_broker_answers_as_rabbitmq_4_0_answered() {
+    our_broker_answers_as_recorded(Version::V4_0);
+}
+
+#[test]
+fn our_broker_answers_as_rabbitmq_4_3_answered() {
+    our_broker_answers_as_recorded(Version::V4_3);
+}
+
+#[test]
 fn a_line_is_the_same_after_a_round_trip_through_bytes() {
     let mut lines = 0;
-    for (name, _, recorded) in files() {
-        for line in recorded.lines().filter(|line| line.starts_with(['>', '<'])) {
+    let all = VERSIONS.iter().flat_map(|(version, _)| recordings(*version));
+    for recording in all {
+        let name = recording.name;
+        for line in recording.text.lines().filter(|line| line.starts_with(['>', '<'])) {
             let is_sent = line.starts_with('>');
             let Some((target, line)) = line[2..].split_once(' ') else { continue };
             let channel = target.split_once('.').map_or(0, |(_, channel)| channel.parse().unwrap());

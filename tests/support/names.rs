@@ -36,7 +36,9 @@ impl Names {
             line = line.replace("' is down\"", "' is deleted\"");
         }
         // The order depends on a table of processes.
-        line = line.replace("\"AMQPLAIN PLAIN\"", "\"PLAIN AMQPLAIN\"");
+        line = sorted_words(&line, "mechanisms=\"");
+        line = replace_word(&line, "user 'stunt", "", |c| c.is_ascii_digit() || c == '-');
+        line = line.replace("user 'stunt@localhost'", "user 'rabbit@localhost'");
         replace_word(&line, "cluster_name:S=", "rabbit@localhost", |c| c != ',')
     }
 
@@ -80,4 +82,13 @@ fn replace_word(line: &str, before: &str, by: &str, is_part: impl Fn(char) -> bo
         replaced.extend([before, by, &part[end..]]);
     }
     replaced
+}
+
+/// Sorts the words in quotation marks behind `before`.
+fn sorted_words(line: &str, before: &str) -> String {
+    let Some((start, rest)) = line.split_once(before) else { return line.to_owned() };
+    let (words, end) = rest.split_once('"').unwrap_or((rest, ""));
+    let mut words: Vec<&str> = words.split(' ').collect();
+    words.sort_unstable();
+    format!("{start}{before}{}\"{end}", words.join(" "))
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use stunt_double::rabbitmq::admin::{Alarm, ApplyTo, Permissions, Policy, UserLimits, VHostLimits};
 use stunt_double::rabbitmq::broker::Broker;
 use stunt_double::rabbitmq::wire::ByteServer;
-use stunt_double::rabbitmq::{BrokerOptions, FieldTable, QueueType};
+use stunt_double::rabbitmq::{BrokerOptions, FieldTable, QueueType, Version};
 use stunt_double::sim::service::{ByteOutput, ByteService as _, Hangup};
 use stunt_double::{Instant, Site, Stream};
 
 /// Our broker, with a clock that only moves when a scenario waits.
 pub(crate) struct Ours {
+    options: BrokerOptions,
     server: ByteServer,
     now: Instant,
     next: u64,
@@ -25,10 +26,12 @@ fn server(options: BrokerOptions) -> ByteServer {
 }
 
 impl Ours {
-    pub(crate) fn new() -> Ours {
-        let server = server(BrokerOptions::default());
+    /// A broker of this version.
+    pub(crate) fn new(version: Version) -> Ours {
+        let options = BrokerOptions::default().with_version(version);
+        let server = server(options.clone());
         let (sockets, last_words) = (BTreeMap::new(), Vec::new());
-        Ours { server, now: Instant::ZERO, next: 1, sockets, last_words }
+        Ours { options, server, now: Instant::ZERO, next: 1, sockets, last_words }
     }
 }
 
@@ -206,7 +209,8 @@ fn eval(ours: &mut Ours, code: &str) -> Result<(), String> {
         Some(("consumer_timeout", millis)) => {
             if ours.next == 1 {
                 let time = Duration::from_millis(millis.parse().unwrap());
-                ours.server = server(BrokerOptions::default().with_consumer_timeout(Some(time)));
+                ours.options = ours.options.clone().with_consumer_timeout(Some(time));
+                ours.server = server(ours.options.clone());
             }
             Ok(())
         }

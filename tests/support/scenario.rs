@@ -34,7 +34,6 @@
 use super::names::Names;
 use crate::played::amqp::{Decoder, encode};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 type Result<T> = std::result::Result<T, String>;
@@ -513,23 +512,6 @@ fn duration(text: &str) -> Result<Duration> {
         None => (text.strip_suffix('s').unwrap_or(text), Duration::from_secs(1)),
     };
     Ok(unit * number.parse().map_err(|_| format!("no duration {text}"))?)
-}
-
-/// All recordings, or those with `STUNT_DOUBLE_SCENARIO` in their names: name, path and contents.
-pub(crate) fn files() -> Vec<(String, PathBuf, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rabbitmq/recorded");
-    let only = std::env::var("STUNT_DOUBLE_SCENARIO").unwrap_or_default();
-    let entries = std::fs::read_dir(folder).expect("the recordings are there");
-    let mut files: Vec<(String, PathBuf, String)> = entries
-        .map(|entry| entry.expect("the recordings are there").path())
-        .filter_map(|file| {
-            let name = file.file_name()?.to_str()?.strip_suffix(".txt")?.to_owned();
-            let text = std::fs::read_to_string(&file).ok()?;
-            name.contains(&only).then_some((name, file, text))
-        })
-        .collect();
-    files.sort();
-    files
 }
 
 /// The first lines that differ, with the lines before.

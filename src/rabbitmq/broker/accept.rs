@@ -15,6 +15,7 @@ use crate::rabbitmq::queue::dead_letter::Reason;
 use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::settings::Overflow;
+use crate::rabbitmq::version::Profile;
 use std::sync::Arc;
 
 impl Broker {
@@ -54,6 +55,22 @@ impl Broker {
             }
         }
         self.enqueue(now, key, message, expiry, confirm);
+    }
+
+    /// Accepts a dead letter, which may have failed before.
+    pub(super) fn accept_letter(
+        &mut self,
+        now: Instant,
+        key: QueueKey,
+        message: Arc<Message>,
+        confirm: Option<Waiter>,
+    ) {
+        let queue = self.queues.get_mut(key).expect("a message is routed to live queues only");
+        if queue.is_plain && message.properties().history().failures > 0 {
+            queue.counts.publish += 1;
+            return self.enqueue(now, key, message, None, confirm);
+        }
+        self.accept(now, key, message, None, confirm);
     }
 
     /// Accepts a message that does not expire at a plain queue, which takes one look at everything.
@@ -109,11 +126,16 @@ impl Broker {
         }
         let taker = self.next_consumer(key);
         let is_done = taker.is_some_and(|c| !self.consumer(c).ack_required);
+        let profile = self.profile();
         let queue = self.queues.get_mut(key).expect("a message is routed to live queues only");
         let position = queue.take_position();
         let timers = &mut self.timers;
         write_down(now, (key, queue), position, &message, is_done, &mut confirm, timers);
+        let failures = message.properties().history().failures;
         let mut entry = Entry::new(message, position);
+        if failures > 0 {
+            entry = inherit(queue, entry, failures.into(), profile);
+        }
         if let Some(at) = expiry
             && !is_done
         {
@@ -168,11 +190,24 @@ impl Broker {
         self.tell_refused(key, &message);
         if overflow == Overflow::RejectPublishDlx {
             let story = self.story_number();
-            self.bury(key, message, Reason::MaxLength, story);
+            self.bury(key, message, Reason::MaxLength, None, story);
         }
         if let Some(waiter) = confirm {
             self.tell_waiter(waiter, Verdict::Nack);
         }
+    }
+}
+
+/// Returns the entry of a dead letter whose deliveries failed this often in other queues, as its
+/// new queue has it.
+fn inherit(queue: &mut Queue, entry: Entry, failures: u64, profile: &Profile) -> Entry {
+    match &mut queue.cold.kind {
+        Kind::Quorum(quorum) => {
+            quorum.delivery_counts.inherit(entry.position(), failures);
+            entry.again()
+        }
+        Kind::Classic if profile.quorum.counts_failures_only => entry.again(),
+        Kind::Classic | Kind::Stream(_) => entry,
     }
 }
 

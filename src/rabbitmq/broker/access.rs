@@ -145,9 +145,11 @@ impl Broker {
         let Some(user) = user.filter(|user| !user.topics.is_empty()) else { return Ok(()) };
         let place = (exchange.vhost_name.clone(), SmolStr::clone(&exchange.name));
         match user.topics.get(&place) {
-            Some(grant) if !grant.allows(access, routing_key) => {
-                Err(self.refused(caller, &format!("topic '{routing_key}' in {}", exchange.what())))
-            }
+            Some(grant) if !grant.allows(access, routing_key) => Err(self.refused(
+                caller,
+                access,
+                &format!("topic '{routing_key}' in {}", exchange.what()),
+            )),
             _ => Ok(()),
         }
     }
@@ -195,10 +197,16 @@ impl Broker {
     }
 
     #[cold]
-    fn refused(&self, caller: Caller, what: &str) -> Fault {
+    fn refused(&self, caller: Caller, access: Access, what: &str) -> Fault {
         let connection = self.connections.get(&caller.id.connection);
         let user = connection.map_or("", |connection| connection.options.user.as_str());
-        Fault::refused(format!("access to {what} refused for user '{user}'"))
+        let kind = match access {
+            _ if !self.profile().texts.name_access => "",
+            Access::Configure => "configure ",
+            Access::Write => "write ",
+            Access::Read => "read ",
+        };
+        Fault::refused(format!("{kind}access to {what} refused for user '{user}'"))
     }
 
     pub(super) fn check_queue_access(
@@ -210,7 +218,7 @@ impl Broker {
         if self.is_allowed(caller.channel, access, name) {
             return Ok(());
         }
-        Err(self.refused(caller, &queue_in_vhost(&self.vhost(caller.vhost).name, name)))
+        Err(self.refused(caller, access, &queue_in_vhost(&self.vhost(caller.vhost).name, name)))
     }
 
     pub(super) fn check_exchange_access(
@@ -223,6 +231,30 @@ impl Broker {
             return Ok(());
         }
         let name = if name.is_empty() { "amq.default" } else { name };
-        Err(self.refused(caller, &exchange_in_vhost(&self.vhost(caller.vhost).name, name)))
+        Err(self.refused(caller, access, &exchange_in_vhost(&self.vhost(caller.vhost).name, name)))
+    }
+
+    /// Refuses a passive declaration of a queue without any permission for it, in versions that
+    /// look.
+    pub(super) fn check_passive_queue(&self, caller: Caller, name: &str) -> Result<(), Fault> {
+        match self.may_declare_passively(caller, name) {
+            true => Ok(()),
+            false => self.check_queue_access(caller, Access::Configure, name),
+        }
+    }
+
+    /// As [`Broker::check_passive_queue`], for an exchange.
+    pub(super) fn check_passive_exchange(&self, caller: Caller, name: &str) -> Result<(), Fault> {
+        match self.may_declare_passively(caller, name) {
+            true => Ok(()),
+            false => self.check_exchange_access(caller, Access::Configure, name),
+        }
+    }
+
+    fn may_declare_passively(&self, caller: Caller, name: &str) -> bool {
+        let all = [Access::Configure, Access::Write, Access::Read];
+        let mut all = all.into_iter();
+        !self.profile().checks_passive_declarations
+            || all.any(|access| self.is_allowed(caller.channel, access, name))
     }
 }

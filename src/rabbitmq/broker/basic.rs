@@ -5,7 +5,7 @@ use super::queue::count;
 use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::Channel;
-use crate::rabbitmq::channel::transaction::{Settle, Settled};
+use crate::rabbitmq::channel::transaction::{Outcome, Settle, Settled};
 use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode};
@@ -13,6 +13,7 @@ use crate::rabbitmq::protocol::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::protocol::method::{GetOk, ids};
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::kind::Kind;
+use crate::rabbitmq::version::DeprecatedFeature;
 use crate::rabbitmq::vhost::user::Access;
 use std::sync::Arc;
 
@@ -22,12 +23,12 @@ impl Broker {
     /// `basic.get` is never limited, and its deliveries count only if they are outstanding when a
     /// `global` limit begins.
     ///
-    /// As in RabbitMQ, setting the limit without `global` removes the global one.
+    /// As in RabbitMQ, setting the limit without `global` removes the global one. Where
+    /// [`DeprecatedFeature::GlobalQos`] is denied, as in 4.3, `global` is ignored.
     ///
     /// # Errors
     ///
-    /// `NOT_IMPLEMENTED` if `prefetch_size` is not 0; `INTERNAL_ERROR` for `global` in RabbitMQ 4.
-    /// Both close the connection.
+    /// `NOT_IMPLEMENTED` if `prefetch_size` is not 0, which closes the connection.
     pub fn basic_qos(
         &mut self,
         now: Instant,
@@ -42,11 +43,7 @@ impl Broker {
                 let reason = format!("prefetch_size!=0 ({prefetch_size})");
                 return Err(Fault::new(ReplyCode::NotImplemented, reason));
             }
-            if global && !broker.profile().permits_global_qos {
-                let reason = "Feature `global_qos` is deprecated.\n\
-                              By default, this feature is not permitted anymore.";
-                return Err(Fault::new(ReplyCode::InternalError, reason));
-            }
+            let global = global && broker.options.permits(DeprecatedFeature::GlobalQos);
             let channel = broker.channel_mut(key);
             let limit = if global {
                 prefetch_count
@@ -127,7 +124,7 @@ impl Broker {
         counts.redeliver += u64::from(entry.redelivered());
         queue.unacked += u32::from(!no_ack);
         let message = match &queue.cold.kind {
-            Kind::Quorum(quorum) => quorum.delivery_counts.counted(&entry),
+            Kind::Quorum(quorum) => quorum.fetched(&entry),
             Kind::Classic | Kind::Stream(_) => Arc::clone(&entry.message),
         };
         let tag = self.channel_mut(channel).next_tag();
@@ -183,7 +180,8 @@ impl Broker {
         multiple: bool,
         requeue: bool,
     ) -> Result<(), AmqpError> {
-        let how = if requeue { Settle::Requeue } else { Settle::Reject };
+        let outcome = Outcome::Released;
+        let how = if requeue { Settle::Requeue(outcome) } else { Settle::Reject(outcome) };
         self.settle_tags(now, ch, ids::BASIC_NACK, delivery_tag, multiple, how)
     }
 
@@ -200,7 +198,8 @@ impl Broker {
         delivery_tag: DeliveryTag,
         requeue: bool,
     ) -> Result<(), AmqpError> {
-        let how = if requeue { Settle::Requeue } else { Settle::Reject };
+        let outcome = Outcome::Failed;
+        let how = if requeue { Settle::Requeue(outcome) } else { Settle::Reject(outcome) };
         self.settle_tags(now, ch, ids::BASIC_REJECT, delivery_tag, false, how)
     }
 
@@ -276,7 +275,7 @@ impl Broker {
                 return Err(Fault::internal());
             }
             let taken = broker.channel_mut(channel).unacked.remove_all();
-            broker.settle(now, channel, taken, Settle::Requeue);
+            broker.settle(now, channel, taken, Settle::Requeue(Outcome::Released));
             Ok(())
         })
     }

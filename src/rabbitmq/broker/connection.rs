@@ -15,7 +15,7 @@ use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output, ids};
 use crate::rabbitmq::protocol::tags::Tags;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::sort::sort_by_key;
-use smol_str::format_smolstr;
+use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A consumer that has ended and is still listed by its queue.
@@ -269,6 +269,9 @@ impl Broker {
     /// Returns delivered entries to their queue, if it still exists.
     fn return_entries(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
         let Some(queue) = self.queues.get_mut(key) else { return };
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            entries.retain(|entry| quorum.released.remove(&entry.position()).is_none());
+        }
         queue.unacked -= entries.len() as u32;
         let is_sorted = entries.is_sorted_by_key(Entry::position);
         if queue.cold.kind.returns_by_position() && !is_sorted {
@@ -285,8 +288,12 @@ impl Broker {
         let mut left: BTreeMap<QueueKey, Vec<Ended>> = BTreeMap::new();
         let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
         // The server asks a quorum queue for one channel after the other, in an unspecified order.
-        // This broker begins with the last.
-        for &key in keys.iter().rev() {
+        // This broker begins with the last, or since RabbitMQ 4 with the first.
+        let mut keys = keys.to_vec();
+        if self.profile().quorum.knows_consumers_by_tag {
+            keys.reverse();
+        }
+        for key in keys {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
             };
@@ -316,7 +323,7 @@ impl Broker {
 
     /// Takes everything that a channel holds, and adds it to what returns to each queue. To a
     /// quorum queue it returns sorted by consumer tag, where a fetched message counts by its
-    /// delivery tag.
+    /// delivery tag; since RabbitMQ 4 by the age of the consumers, and then what was fetched.
     fn take_back(&self, channel: &mut Channel, returned: &mut BTreeMap<QueueKey, Vec<Entry>>) {
         let mut by_tag = Vec::new();
         let count = channel.unacked.len();
@@ -340,12 +347,20 @@ impl Broker {
         drop(held);
         if !by_tag.is_empty() {
             let tags = channel.consumer_tags();
-            sort_by_key(&mut by_tag, |(tag, unacked)| {
-                let by = match unacked.consumer {
-                    Some(consumer) => tags.get(&consumer).cloned().unwrap_or_default(),
-                    None => format_smolstr!("{tag}"),
-                };
-                (by, *tag)
+            let knows_by_tag = self.profile().quorum.knows_consumers_by_tag;
+            let serial = |consumer| match self.consumers.get(consumer) {
+                Some(consumer) => consumer.serial,
+                None => channel.cancelled_serial(consumer).unwrap_or_default(),
+            };
+            sort_by_key(&mut by_tag, |(tag, unacked)| match unacked.consumer {
+                Some(consumer) if knows_by_tag => {
+                    (0, tags.get(&consumer).cloned().unwrap_or_default(), *tag)
+                }
+                Some(consumer) => (serial(consumer), SmolStr::default(), *tag),
+                None => {
+                    let last = if knows_by_tag { 0 } else { u32::MAX };
+                    (last, format_smolstr!("{tag}"), *tag)
+                }
             });
         }
         for (_, unacked) in by_tag {

@@ -16,6 +16,7 @@ use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::quorum::UNLIMITED_PREFETCH;
 use crate::rabbitmq::queue::stream::Start;
+use crate::rabbitmq::version::{SettingRules, Texts};
 use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
@@ -83,11 +84,12 @@ impl Broker {
         let ConsumeOptions { consumer_tag, no_ack, exclusive, arguments } = options;
         let channel = self.channel_mut(channel_key);
         let (mut prefetch, is_shared) = (channel.prefetch, channel.limiter.is_on());
+        let (rules, texts) = (&self.profile().settings, &self.profile().texts);
         let queue = self.queue_mut(key);
         let what = queue.what();
-        check_consume_arguments(queue.cold.kind.queue_type(), &what, &arguments)?;
+        check_consume_arguments(queue.cold.kind.queue_type(), &what, &arguments, rules)?;
         let start = match &queue.cold.kind {
-            Kind::Stream(_) => Some(stream_start(now, &what, no_ack, prefetch, &arguments)?),
+            Kind::Stream(_) => Some(stream_start(now, &what, no_ack, prefetch, &arguments, texts)?),
             Kind::Quorum(_) | Kind::Classic => None,
         };
         if is_shared && !queue.cold.kind.supports_global_qos() {
@@ -110,6 +112,8 @@ impl Broker {
         if limits_every_consumer {
             consumer.limit_credit();
         }
+        self.last_consumer = self.last_consumer.wrapping_add(1);
+        consumer.serial = self.last_consumer;
         let consumer = self.consumers.insert(consumer);
         self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
         let queue = self.queue_mut(key);
@@ -124,11 +128,14 @@ impl Broker {
                 queue.cold.active = Some(consumer);
             }
             if is_active && queue.cold.kind.remembers_consumers() {
+                let former = self.channel_mut(channel_key).former_serial(&tag);
                 let held = self.take_over(channel_key, consumer);
-                self.consumers
-                    .get_mut(consumer)
-                    .expect("the consumer was inserted above")
-                    .holds(held);
+                let consumer =
+                    self.consumers.get_mut(consumer).expect("the consumer was inserted above");
+                consumer.holds(held);
+                if let Some(serial) = former.filter(|_| held > 0) {
+                    consumer.serial = serial;
+                }
             }
             self.join_ring(consumer);
         }
@@ -177,16 +184,17 @@ impl Broker {
                 ring.vacate(consumer, key, of.tag.clone(), of.priority());
                 ended.clear();
             }
-            broker.channel_mut(key).remember_cancelled(consumer, of.tag);
+            broker.channel_mut(key).remember_cancelled(consumer, of.tag, of.serial);
             if broker.remove_dead_consumers(now, queue, &ended) {
                 broker.delete_queue(queue);
                 return Ok(());
             }
+            let profile = broker.profile();
             let of = broker.queue_mut(queue);
             of.touch(now);
             // The next active consumer of a classic queue gets nothing until something else happens
             // to the queue, such as the return of what this consumer holds.
-            if of.cold.kind.serves_successor_at_once() {
+            if of.cold.kind.serves_successor_at_once(profile) {
                 broker.run_queue(now, queue);
             }
             let Broker { channels, consumers, .. } = broker;
@@ -243,34 +251,70 @@ fn check_consume_arguments(
     kind: QueueType,
     what: &str,
     arguments: &FieldTable,
+    rules: &SettingRules,
 ) -> Result<(), Fault> {
-    if let Some(value) = arguments.get("x-priority")
+    let invalid = |name: &str, why: String| {
+        Err(Fault::precondition(format!("invalid arg '{name}' for {what}: {why}")))
+    };
+    let expected_integer =
+        |value: &FieldValue| format!("\"expected integer, got {}\"", value.type_name());
+    let foreign = foreign_arguments(kind, rules);
+    // Since 4.0 the values of foreign arguments are not looked at.
+    let is_checked = |name: &&str| rules.has_mirroring || !foreign.contains(name);
+    if let Some(value) = Some("x-priority").filter(is_checked).and_then(|name| arguments.get(name))
         && value.as_integer().is_none()
     {
-        return Err(Fault::precondition(format!(
-            "invalid arg 'x-priority' for {what}: \"expected integer, got {}\"",
-            value.type_name()
-        )));
+        return invalid("x-priority", expected_integer(value));
     }
-    if let Some(value) = arguments.get("x-cancel-on-ha-failover")
+    if rules.has_mirroring
+        && let Some(value) = arguments.get("x-cancel-on-ha-failover")
         && !matches!(value, FieldValue::Bool(_))
     {
-        return Err(Fault::precondition(format!(
-            "invalid arg 'x-cancel-on-ha-failover' for {what}: {{unacceptable_type,{}}}",
-            value.type_name()
-        )));
+        let why = format!("{{unacceptable_type,{}}}", value.type_name());
+        return invalid("x-cancel-on-ha-failover", why);
     }
-    let foreign: &[&str] = match kind {
-        QueueType::Classic => &["x-stream-offset"],
-        QueueType::Quorum => &["x-cancel-on-ha-failover", "x-stream-offset"],
-        QueueType::Stream => &["x-cancel-on-ha-failover", "x-priority"],
-    };
+    if rules.has_those_of_4_3
+        && kind == QueueType::Quorum
+        && let Some(value) = arguments.get("x-consumer-timeout")
+    {
+        match value.as_integer() {
+            None => return invalid("x-consumer-timeout", expected_integer(value)),
+            Some(n) if n < 0 => {
+                return invalid("x-consumer-timeout", format!("{{value_negative,{n}}}"));
+            }
+            Some(_) => {}
+        }
+    }
     match foreign.iter().find(|name| arguments.get(name).is_some()) {
         None => Ok(()),
         Some(name) => Err(Fault::precondition(format!(
             "invalid arg '{name}' for {what} of queue type {}",
             kind.module()
         ))),
+    }
+}
+
+/// The arguments of consumers that other types of queue take.
+fn foreign_arguments(kind: QueueType, rules: &SettingRules) -> &'static [&'static str] {
+    if rules.has_mirroring {
+        return match kind {
+            QueueType::Classic => &["x-stream-offset"],
+            QueueType::Quorum => &["x-cancel-on-ha-failover", "x-stream-offset"],
+            QueueType::Stream => &["x-cancel-on-ha-failover", "x-priority"],
+        };
+    }
+    match (kind, rules.has_those_of_4_3) {
+        (QueueType::Classic, true) => &[
+            "x-consumer-timeout",
+            "x-stream-filter",
+            "x-stream-match-unfiltered",
+            "x-stream-offset",
+        ],
+        (QueueType::Classic, false) | (QueueType::Quorum, _) => {
+            &["x-stream-filter", "x-stream-match-unfiltered", "x-stream-offset"]
+        }
+        (QueueType::Stream, true) => &["x-consumer-timeout", "x-priority"],
+        (QueueType::Stream, false) => &["x-priority"],
     }
 }
 
@@ -281,14 +325,19 @@ fn stream_start(
     no_ack: bool,
     prefetch: u16,
     arguments: &FieldTable,
+    texts: &Texts,
 ) -> Result<Start, Fault> {
     let start = Start::parse(now, what, arguments.get("x-stream-offset"))?;
     if prefetch == 0 {
-        let reason = format!("consumer prefetch count is not set for '{what}'");
+        let reason = match texts.say_stream_queue {
+            true => format!("consumer prefetch count is not set for stream {what}"),
+            false => format!("consumer prefetch count is not set for '{what}'"),
+        };
         return Err(Fault::precondition(reason));
     }
     if no_ack {
-        let reason = format!("automatic acknowledgement not supported by stream queues {what}");
+        let queues = if texts.say_stream_queue { "" } else { "queues " };
+        let reason = format!("automatic acknowledgement not supported by stream {queues}{what}");
         return Err(Fault::new(ReplyCode::NotImplemented, reason));
     }
     Ok(start)
@@ -298,12 +347,14 @@ fn stream_start(
 mod tests {
     use super::*;
     use crate::rabbitmq::protocol::table::FieldValue;
+    use crate::rabbitmq::version::Version;
 
     #[test]
     fn consumer_arguments_are_checked() {
         let check = |name: &str, value: FieldValue| {
             let arguments = FieldTable::new().with(name, value);
-            check_consume_arguments(QueueType::Classic, "queue 'q' in vhost '/'", &arguments)
+            let rules = &Version::V3_10.profile().settings;
+            check_consume_arguments(QueueType::Classic, "queue 'q' in vhost '/'", &arguments, rules)
         };
         assert_eq!(
             check("x-priority", "a".into()).unwrap_err().reason,

@@ -1,21 +1,34 @@
 //! Consumer time-outs: a channel that holds a delivery for too long is closed.
 //!
 //! A channel arms one timer, for its oldest delivery. When the timer fires and the oldest delivery
-//! is a younger one by now, the channel arms it again.
+//! is a younger one by now, the channel arms it again. Since RabbitMQ 4 a queue may have a time-out
+//! of its own, so every delivery is looked at.
 //!
-//! Source: <https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>.
+//! Since 4.3 only quorum queues watch. A consumer that holds a delivery too long is cancelled: the
+//! message returns to its queue, and the consumer gets nothing until it has settled the delivery
+//! nevertheless. A channel that cannot be told is closed.
+//!
+//! Source: <https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>, and the server's
+//! behaviour.
 
+use super::deliver::own_timeout;
+use super::settle::Return;
 use super::timer::Timer;
 use super::{Broker, Session};
 use crate::Instant;
-use crate::rabbitmq::key::ChannelKey;
+use crate::rabbitmq::channel::transaction::Outcome;
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::error::{Fault, MethodId};
+use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::method::Event;
+use crate::rabbitmq::queue::kind::Kind;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 impl Broker {
-    /// Closes a channel that has held a delivery for too long.
+    /// Closes a channel that has held a delivery for too long, or cancels its consumer.
     pub(super) fn check_consumer_timeout(&mut self, now: Instant, at: Instant, key: ChannelKey) {
-        let Some(timeout) = self.options.consumer_timeout() else { return };
         let Some(channel) = self.channels.get_mut(key) else { return };
         let is_open =
             matches!(self.sessions.get(&channel.id), Some(Session::Open(open, _)) if *open == key);
@@ -23,23 +36,140 @@ impl Broker {
             return;
         }
         channel.timeout_armed = None;
-        let Some(due) = channel.unacked.oldest().map(|oldest| oldest.saturating_add(timeout))
-        else {
-            return;
+        let (overdue, next) = match self.profile().settings.has_those_of_4_0 {
+            true => self.overdue(now, key),
+            false => self.oldest_overdue(now, key),
         };
-        let id = channel.id;
-        if due > now {
+        if let Some(due) = next
+            && let Some(channel) = self.channels.get_mut(key)
+        {
             channel.timeout_armed = Some(due);
             self.timers.set(due, Timer::Channel(key));
-            return;
         }
+        let Some((_, timeout)) = overdue.first() else { return };
+        if !self.profile().times_out_in_quorum_queues_only {
+            return self.close_late_channel(now, key, &timeout.as_millis().to_string());
+        }
+        self.cancel_late_consumers(now, key, overdue.iter().map(|(tag, _)| *tag).collect());
+    }
+
+    /// Returns the oldest delivery of a channel if it is overdue, or when it will be.
+    fn oldest_overdue(
+        &mut self,
+        now: Instant,
+        key: ChannelKey,
+    ) -> (Vec<(u64, Duration)>, Option<Instant>) {
+        let Some(timeout) = self.options.consumer_timeout() else { return (Vec::new(), None) };
+        let oldest = self.channels.get_mut(key).and_then(|channel| channel.unacked.oldest());
+        match oldest.map(|oldest| oldest.saturating_add(timeout)) {
+            None => (Vec::new(), None),
+            Some(due) if due > now => (Vec::new(), Some(due)),
+            Some(_) => (vec![(0, timeout)], None),
+        }
+    }
+
+    /// Returns the overdue deliveries of a channel with their time-outs, and when the next is due.
+    fn overdue(&self, now: Instant, key: ChannelKey) -> (Vec<(u64, Duration)>, Option<Instant>) {
+        let (mut overdue, mut next) = (Vec::new(), None::<Instant>);
+        let Some(channel) = self.channels.get(key) else { return (overdue, next) };
+        for (tag, unacked) in channel.unacked.iter() {
+            let (Some(timeout), Some(since)) =
+                (self.timeout_of(unacked), channel.unacked.time_of(tag))
+            else {
+                continue;
+            };
+            let due = since.saturating_add(timeout);
+            if due <= now {
+                overdue.push((tag, timeout));
+            } else {
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
+        }
+        (overdue, next)
+    }
+
+    /// Returns how long a delivery may be unacknowledged.
+    fn timeout_of(&self, unacked: &Unacked) -> Option<Duration> {
+        let queue = self.queues.get(unacked.queue)?;
+        match &queue.cold.kind {
+            Kind::Quorum(quorum) if quorum.released.contains_key(&unacked.entry.position()) => {
+                return None;
+            }
+            Kind::Classic | Kind::Stream(_) if self.profile().times_out_in_quorum_queues_only => {
+                return None;
+            }
+            Kind::Classic | Kind::Stream(_) | Kind::Quorum(_) => {}
+        }
+        let consumer = unacked.consumer.and_then(|consumer| self.consumers.get(consumer));
+        own_timeout(queue, consumer).or(self.options.consumer_timeout())
+    }
+
+    fn close_late_channel(&mut self, now: Instant, key: ChannelKey, millis: &str) {
+        let Some(id) = self.channels.get(key).map(|channel| channel.id) else { return };
         let reason = format!(
-            "delivery acknowledgement on channel {} timed out. Timeout value used: {} ms. This \
-             timeout value can be configured, see consumers doc guide to learn more",
+            "delivery acknowledgement on channel {} timed out. Timeout value used: {millis} ms. \
+             This timeout value can be configured, see consumers doc guide to learn more",
             id.number,
-            timeout.as_millis()
         );
         let error = self.fail(now, id, Fault::precondition(reason).of(MethodId::NONE));
         self.push(id, Event::ChannelClose(Box::new(error)));
+    }
+
+    /// Cancels the consumers that hold these deliveries, and takes the messages back.
+    fn cancel_late_consumers(&mut self, now: Instant, key: ChannelKey, tags: Vec<u64>) {
+        let Some(channel) = self.channels.get(key) else { return };
+        let id = channel.id;
+        let connection = self.connections.get(&id.connection);
+        let can_be_told = connection.is_some_and(|c| c.options.consumer_cancel_notify);
+        let mut late: BTreeMap<(QueueKey, ConsumerKey), Vec<Entry>> = BTreeMap::new();
+        for unacked in tags.into_iter().filter_map(|tag| channel.unacked.get(tag)) {
+            match unacked.consumer.filter(|consumer| self.consumers.get(*consumer).is_some()) {
+                Some(consumer) if can_be_told => {
+                    let entries = late.entry((unacked.queue, consumer)).or_default();
+                    entries.push(unacked.entry.clone());
+                }
+                Some(_) | None => return self.close_late_channel(now, key, "-1"),
+            }
+        }
+        for ((queue, consumer), entries) in late {
+            self.release(queue, consumer, &entries);
+            if let Some(consumer_tag) = self.consumers.get(consumer).map(|of| of.tag.clone()) {
+                self.push(id, Event::Cancel { consumer_tag });
+            }
+            self.put_back(now, queue, entries, Return::Requeued(Outcome::Released));
+            self.run_queue(now, queue);
+        }
+        self.publish_dead_letters(now);
+    }
+
+    /// Notes that a consumer does not hold these deliveries any longer, and takes it out of turn.
+    fn release(&mut self, key: QueueKey, consumer: ConsumerKey, entries: &[Entry]) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        queue.unacked -= entries.len() as u32;
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.released.extend(entries.iter().map(|entry| (entry.position(), consumer)));
+        }
+        let Some(of) = self.consumers.get_mut(consumer) else { return };
+        of.refund(entries.len());
+        if !of.is_blocked {
+            of.is_blocked = true;
+            queue.ring.take(consumer);
+            queue.cold.blocked.push_back(consumer);
+        }
+        queue.cold.active.take_if(|active| *active == consumer);
+    }
+
+    /// Returns whether a delivery was taken back before, which is settled now. Its consumer gets
+    /// messages again with its last such delivery.
+    pub(super) fn settles_released(&mut self, channel: ChannelKey, unacked: &Unacked) -> bool {
+        let Some(queue) = self.queues.get_mut(unacked.queue).filter(|queue| !queue.is_plain) else {
+            return false;
+        };
+        let Some(quorum) = queue.cold.kind.quorum_mut() else { return false };
+        let was_released = quorum.released.remove(&unacked.entry.position()).is_some();
+        if was_released {
+            self.unblock(channel, unacked.queue);
+        }
+        was_released
     }
 }

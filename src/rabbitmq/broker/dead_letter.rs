@@ -26,12 +26,14 @@ const RETRY: Duration = Duration::from_secs(180);
 
 impl Broker {
     /// Gathers a message that a queue gives up, if the queue has a dead-letter exchange.
-    /// It has this number in the story, if one is told.
+    /// Its deliveries failed this often, or as often as it says itself. It has this number in the
+    /// story, if one is told.
     pub(super) fn bury(
         &mut self,
         key: QueueKey,
         message: Arc<Message>,
         reason: Reason,
+        failures: Option<u64>,
         story: Option<u64>,
     ) {
         let queue = self.queues.get(key).expect("the caller has just found the queue");
@@ -39,6 +41,7 @@ impl Broker {
             return;
         }
         let cold = &queue.cold;
+        let failures = failures.unwrap_or_else(|| message.properties().history().failures.into());
         if let Some(exchange) = &cold.settings.dead_letter_exchange {
             self.dead_letters.push_back(DeadLetter {
                 message,
@@ -49,6 +52,7 @@ impl Broker {
                 routing_key: cold.settings.dead_letter_routing_key.clone(),
                 keeper: cold.settings.keeps_dead_letters.then_some(key),
                 settled: Vec::new(),
+                failures,
                 story,
             });
         }
@@ -118,7 +122,7 @@ impl Broker {
             }
             return self.tell_of_letter(&letter, || Fate::Dropped { why });
         };
-        if letter.has_uncountable_death() {
+        if !self.profile().has_containers && letter.has_uncountable_death() {
             // The process of the server's queue crashes over it.
             let why = "the server cannot count its death".to_owned();
             return self.tell_of_letter(&letter, || Fate::Dropped { why });
@@ -145,7 +149,7 @@ impl Broker {
             });
         }
         for key in routed {
-            self.accept(now, key, Arc::clone(&message), None, None);
+            self.accept_letter(now, key, Arc::clone(&message), None);
         }
         self.tell_all_routed();
     }
@@ -204,7 +208,7 @@ impl Broker {
         }
         for queue in routed {
             let waiter = Waiter::Letter(number, queue);
-            self.accept(now, queue, Arc::clone(message), None, Some(waiter));
+            self.accept_letter(now, queue, Arc::clone(message), Some(waiter));
         }
         self.tell_all_routed();
     }

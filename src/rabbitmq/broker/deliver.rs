@@ -18,10 +18,12 @@ use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::method::{Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::ring::Ring;
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Broker {
     /// Delivers ready messages as long as a consumer can take one.
@@ -72,7 +74,7 @@ impl Broker {
     }
 
     /// As [`Broker::hand_out`], but each consumer gets its messages together, sorted by tag and
-    /// then by channel.
+    /// then by channel, or since RabbitMQ 4 by age.
     fn hand_out_grouped(&mut self, now: Instant, key: QueueKey) {
         let mut taken = Vec::new();
         while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
@@ -87,11 +89,15 @@ impl Broker {
                 self.expire(now, key);
             }
         }
-        let place = |key: ConsumerKey| {
-            let consumer = self.consumer(key);
-            (&consumer.tag, consumer.channel)
-        };
-        taken.sort_by(|(a, _), (b, _)| place(*a).cmp(&place(*b)));
+        if self.profile().quorum.knows_consumers_by_tag {
+            let place = |key: ConsumerKey| {
+                let consumer = self.consumer(key);
+                (&consumer.tag, consumer.channel)
+            };
+            taken.sort_by(|(a, _), (b, _)| place(*a).cmp(&place(*b)));
+        } else {
+            taken.sort_by_key(|(consumer, _)| self.consumer(*consumer).serial);
+        }
         for (consumer, entry) in taken {
             if let Some(entry) = self.give(now, consumer, entry) {
                 self.leave(now, key, entry);
@@ -131,7 +137,23 @@ impl Broker {
     /// Returns the single active consumer, if it can take a message.
     fn active_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
         let queue = self.queues.get_mut(key)?;
-        let active = *queue.cold.active.get_or_insert(queue.ring.head()?);
+        let mut active = match queue.cold.active {
+            Some(active) => active,
+            None => *queue.cold.active.insert(queue.ring.head()?),
+        };
+        if queue.cold.kind.prefers_higher_standby()
+            && let Some(standby) = queue.ring.head().filter(|standby| *standby != active)
+            && self.consumers.get(standby).map(Consumer::priority)
+                > self.consumers.get(active).map(Consumer::priority)
+        {
+            let holds = |unacked: &Unacked| unacked.consumer == Some(active);
+            if self.held_by_clients().any(holds) {
+                // It gets nothing more, and its successor has to wait for what it holds.
+                return None;
+            }
+            self.queue_mut(key).cold.active = Some(standby);
+            active = standby;
+        }
         let consumer =
             self.consumers.get(active).expect("a queue forgets an active consumer that is gone");
         let channel = self
@@ -170,7 +192,12 @@ impl Broker {
     pub(super) fn hold(&mut self, now: Instant, key: ChannelKey, tag: u64, unacked: Unacked) {
         let channel =
             self.channels.get_mut(key).expect("a message is delivered on an open channel only");
+        let own = self.queues.get(unacked.queue).filter(|queue| !queue.is_plain);
+        let own = own.and_then(|queue| own_timeout(queue, None));
         channel.unacked.push(now, tag, unacked);
+        if let Some(timeout) = own {
+            watch_until(now.saturating_add(timeout), key, channel, &mut self.timers);
+        }
         if channel.timeout_armed.is_none() {
             self.watch_deliveries(key);
         }
@@ -192,7 +219,10 @@ impl Broker {
         };
         let may_join = |blocked: &ConsumerKey| {
             let consumer = consumers.get(*blocked).expect("a queue lists live consumers only");
-            consumer.is_blocked && consumer.channel == channel && consumer.has_credit()
+            consumer.is_blocked
+                && consumer.channel == channel
+                && consumer.has_credit()
+                && !cold.kind.is_timed_out(*blocked)
         };
         let own = channels.get(channel).map(|channel| &channel.consumers);
         let joining: SmallVec<[ConsumerKey; 4]> = match own {
@@ -296,6 +326,11 @@ impl Delivery<'_> {
         if channel.timeout_armed.is_none() {
             watch(consumer.channel, channel, options, timers);
         }
+        if !queue.is_plain
+            && let Some(timeout) = own_timeout(queue, Some(consumer))
+        {
+            watch_until(now.saturating_add(timeout), consumer.channel, channel, timers);
+        }
         None
     }
 }
@@ -335,6 +370,22 @@ fn watch(key: ChannelKey, channel: &mut Channel, options: &BrokerOptions, timers
     if let Some(at) = due
         && channel.timeout_armed.is_none_or(|armed| at < armed)
     {
+        channel.timeout_armed = Some(at);
+        timers.set(at, Timer::Channel(key));
+    }
+}
+
+/// Returns how long a delivery may be unacknowledged, if its consumer or its queue says so.
+pub(super) fn own_timeout(queue: &Queue, consumer: Option<&Consumer>) -> Option<Duration> {
+    let argument = consumer.and_then(|consumer| consumer.arguments().get("x-consumer-timeout"));
+    let argument = argument.filter(|_| queue.cold.kind.takes_consumer_timeouts());
+    let millis = argument.and_then(FieldValue::as_integer).and_then(|n| u64::try_from(n).ok());
+    millis.map(Duration::from_millis).or(queue.cold.settings.consumer_timeout)
+}
+
+/// Arms the timer that checks a channel, if it would not fire by this moment anyway.
+fn watch_until(at: Instant, key: ChannelKey, channel: &mut Channel, timers: &mut Timers) {
+    if channel.timeout_armed.is_none_or(|armed| at < armed) {
         channel.timeout_armed = Some(at);
         timers.set(at, Timer::Channel(key));
     }

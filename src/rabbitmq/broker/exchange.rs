@@ -7,6 +7,7 @@ use crate::rabbitmq::key::{ExchangeKey, VHostKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode, exchange_in_vhost};
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{ExchangeBindOptions, ExchangeOptions, ids};
+use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
@@ -47,7 +48,8 @@ impl Broker {
         options: ExchangeOptions,
     ) -> ExchangeKey {
         let vhost_name = self.vhost(vhost).name.clone();
-        let exchange = Exchange::new((vhost, vhost_name), name.clone(), kind, options);
+        let place = (vhost, vhost_name);
+        let exchange = Exchange::new(place, name.clone(), kind, options, self.profile());
         let key = self.exchanges.insert(exchange);
         self.vhost_mut(vhost).exchanges.insert(name, key);
         self.apply_policies_to_exchange(key);
@@ -83,13 +85,15 @@ impl Broker {
         let name = without_line_ends(name);
         if options.passive {
             check_not_default(&name)?;
+            self.check_passive_exchange(caller, &name)?;
             return self.exchange_key(caller.vhost, &name).map(drop);
         }
-        let kind = Kind::parse(&options.kind)?;
+        let profile = self.profile();
+        let kind = Kind::parse(&options.kind, profile)?;
         check_not_default(&name)?;
         self.check_exchange_access(caller, Access::Configure, &name)?;
         if let Ok((_, exchange)) = self.named_exchange(caller, &name) {
-            return exchange.check_equivalent(kind, &options);
+            return exchange.check_equivalent(kind, &options, profile);
         }
         if name.starts_with("amq.") {
             return Err(Fault::refused(format!(
@@ -167,6 +171,9 @@ impl Broker {
             let exchange =
                 broker.exchanges.get_mut(source).expect("the caller has just found the exchange");
             exchange.check_binding(&binding.routing_key, &binding.arguments)?;
+            if exchange.kind == Kind::LocalRandom {
+                check_local(&binding.routing_key, None)?;
+            }
             broker.insert_binding(source, binding);
             Ok(())
         })
@@ -298,6 +305,21 @@ pub(super) fn check_not_default(exchange: &str) -> Result<(), Fault> {
         return Err(Fault::refused("operation not permitted on the default exchange"));
     }
     Ok(())
+}
+
+/// Refuses a binding of an exchange that draws among the classic queues of its own node.
+pub(super) fn check_local(routing_key: &str, kind: Option<QueueType>) -> Result<(), Fault> {
+    let refuse = |reason: String| Err(Fault::precondition(reason));
+    match kind {
+        _ if !routing_key.is_empty() => {
+            refuse(format!("Non empty binding '{routing_key}' key not permitted"))
+        }
+        Some(QueueType::Classic) => Ok(()),
+        Some(kind) => {
+            refuse(format!("Queue type {} not valid for this exchange type", kind.module()))
+        }
+        None => refuse("Destination not found".to_owned()),
+    }
 }
 
 /// Returns a name as the server stores it.

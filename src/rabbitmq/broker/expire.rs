@@ -9,6 +9,7 @@ use crate::Instant;
 use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::queue::dead_letter::Reason;
+use crate::rabbitmq::queue::kind::Kind;
 use std::sync::Arc;
 
 impl Broker {
@@ -67,7 +68,11 @@ impl Broker {
     /// Gives up a message, which leaves its queue and may become a dead letter.
     pub(super) fn die(&mut self, now: Instant, key: QueueKey, entry: Entry, reason: Reason) {
         let story = self.tell_died(key, &entry, reason.name());
-        self.bury(key, Arc::clone(&entry.message), reason, story);
+        let failures = match self.queues.get(key).map(|queue| &queue.cold.kind) {
+            Some(Kind::Quorum(quorum)) => Some(quorum.delivery_counts.failed(entry.position())),
+            Some(Kind::Classic | Kind::Stream(_)) | None => None,
+        };
+        self.bury(key, Arc::clone(&entry.message), reason, failures, story);
         self.leave(now, key, entry);
     }
 

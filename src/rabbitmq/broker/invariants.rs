@@ -9,6 +9,7 @@ use crate::invariant::ensure;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::kind::Kind;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,14 @@ impl Broker {
         self.check_bindings()?;
         let mut held: BTreeMap<QueueKey, Vec<&Entry>> = BTreeMap::new();
         for unacked in self.held_by_clients() {
+            let queue = self.queues.get(unacked.queue);
+            let is_released = |kind: &Kind| match kind {
+                Kind::Quorum(quorum) => quorum.released.contains_key(&unacked.entry.position()),
+                Kind::Classic | Kind::Stream(_) => false,
+            };
+            if queue.is_some_and(|queue| is_released(&queue.cold.kind)) {
+                continue;
+            }
             held.entry(unacked.queue).or_default().push(&unacked.entry);
         }
         for (key, queue) in self.queues.iter() {
@@ -212,7 +221,12 @@ impl Broker {
         queue.ready.check()?;
         if cold.kind.stream().is_none() {
             let held = held.iter().copied().map(Cow::Borrowed);
-            let expiring = queue.ready.iter().chain(held).filter(|e| e.expires());
+            let delayed = match &cold.kind {
+                Kind::Quorum(quorum) => Some(quorum.delayed.values()),
+                Kind::Classic | Kind::Stream(_) => None,
+            };
+            let delayed = delayed.into_iter().flatten().map(Cow::Borrowed);
+            let expiring = queue.ready.iter().chain(held).chain(delayed).filter(|e| e.expires());
             let mut count = 0;
             for entry in expiring {
                 count += 1;
@@ -232,16 +246,16 @@ impl Broker {
 
     /// While a message is ready, no consumer could take it. The exception is a queue with a single
     /// active consumer, whose successor may have to wait.
-    fn check_nobody_waits(&self, key: QueueKey, queue: &Queue) -> Checked {
+    fn check_nobody_waits(&self, of: QueueKey, queue: &Queue) -> Checked {
         if queue.ready.is_empty() || queue.cold.single_active {
             return Ok(());
         }
-        for consumer in queue.consumers() {
-            let Some(consumer) = self.consumers.get(consumer) else { continue };
+        for key in queue.consumers().filter(|key| !queue.cold.kind.is_timed_out(*key)) {
+            let Some(consumer) = self.consumers.get(key) else { continue };
             let Some(channel) = self.channels.get(consumer.channel) else { continue };
             let limiter = &channel.limiter;
             let could_take =
-                consumer.has_credit() && !limiter.is_suspended(key) && !limiter.is_reached();
+                consumer.has_credit() && !limiter.is_suspended(of) && !limiter.is_reached();
             ensure(!could_take, || {
                 format!("message waits though consumer {} could take it", consumer.tag)
             })?;

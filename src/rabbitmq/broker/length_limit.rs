@@ -21,11 +21,18 @@ impl Broker {
     /// were any.
     pub(super) fn drop_head(&mut self, now: Instant, key: QueueKey) -> bool {
         let mut has_dropped = false;
+        let mut dropped = Vec::new();
         while let Some(queue) = self.queues.get_mut(key)
             && queue.is_too_long()
             && let Some(entry) = queue.ready.pop()
         {
             has_dropped = true;
+            match queue.cold.kind.buries_last_first() {
+                true => dropped.push(entry),
+                false => self.die(now, key, entry, Reason::MaxLength),
+            }
+        }
+        for entry in dropped.into_iter().rev() {
             self.die(now, key, entry, Reason::MaxLength);
         }
         has_dropped

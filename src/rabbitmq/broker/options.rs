@@ -1,6 +1,8 @@
 //! How a broker is set up: what `rabbitmq.conf` would set, and the version.
 
-use crate::rabbitmq::version::Version;
+use crate::rabbitmq::protocol::limits::SHORT_STRING_MAX;
+use crate::rabbitmq::version::{DeprecatedFeature, Version};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The configuration of a broker.
@@ -9,6 +11,8 @@ pub struct BrokerOptions {
     sync_time: Duration,
     consumer_timeout: Option<Duration>,
     version: Version,
+    /// Deprecated features that are permitted or denied against or as by default.
+    features: BTreeMap<DeprecatedFeature, bool>,
 }
 
 /// The server's defaults (RabbitMQ 3.10, a consumer time-out of 30 minutes) and a disk that takes
@@ -19,6 +23,7 @@ impl Default for BrokerOptions {
             sync_time: Duration::ZERO,
             consumer_timeout: Some(Duration::from_secs(30 * 60)),
             version: Version::default(),
+            features: BTreeMap::new(),
         }
     }
 }
@@ -50,6 +55,57 @@ impl BrokerOptions {
     pub fn with_version(mut self, version: Version) -> BrokerOptions {
         self.version = version;
         self
+    }
+
+    /// Denies a deprecated feature (`deprecated_features.permit.… = false`), to find out what an
+    /// application still uses. Versions before 4 do not know the setting and ignore it.
+    #[must_use]
+    pub fn deny_deprecated(mut self, feature: DeprecatedFeature) -> BrokerOptions {
+        self.features.insert(feature, false);
+        self
+    }
+
+    /// Permits a deprecated feature (`deprecated_features.permit.… = true`) in a version that
+    /// denies it by default.
+    #[must_use]
+    pub fn permit_deprecated(mut self, feature: DeprecatedFeature) -> BrokerOptions {
+        self.features.insert(feature, true);
+        self
+    }
+
+    /// Returns whether clients may use a deprecated feature in this version.
+    #[must_use]
+    pub fn permits(&self, feature: DeprecatedFeature) -> bool {
+        let profile = self.version.profile();
+        let by_default = !profile.denied_by_default.contains(&feature);
+        let configured = self.features.get(&feature).copied();
+        configured.filter(|_| profile.can_deny_features).unwrap_or(by_default)
+    }
+
+    /// Returns the server's text for the use of a feature that is denied.
+    pub(crate) fn denial(&self, feature: DeprecatedFeature) -> String {
+        let name = feature.name();
+        let is_denied_by_default = self.version.profile().denied_by_default.contains(&feature);
+        let reason = if is_denied_by_default {
+            format!(
+                "Feature `{name}` is deprecated.\nBy default, this feature is not permitted \
+                 anymore.\nThe feature will be removed from a future major RabbitMQ version, \
+                 regardless of the configuration; actual version to be determined.\nTo continue \
+                 using this feature when it is not permitted by default, set the following \
+                 parameter in your configuration:\n"
+            )
+        } else {
+            format!(
+                "Feature `{name}` is deprecated.\nIts use is not permitted per the configuration \
+                 (overriding the default, which is permitted):\n    \
+                 \"deprecated_features.permit.{name} = false\"\nIts use will not be permitted by \
+                 default in a future minor RabbitMQ version and the feature will be removed from \
+                 a future major RabbitMQ version; actual versions to be determined.\n"
+            )
+        };
+        // The server cuts a reply text to 255 characters, which the name of the code begins.
+        let room = SHORT_STRING_MAX - "INTERNAL_ERROR - ".len() - "...".len();
+        reason.chars().take(room).chain("...".chars()).collect()
     }
 
     /// See [`BrokerOptions::with_sync_time`].

@@ -79,7 +79,12 @@ impl Broker {
         whose: Whose,
     ) -> Result<(), AdminError> {
         let pattern = Pattern::new(&policy.pattern)?;
-        definition::check(&policy.definition, whose)?;
+        let rules = &self.profile().settings;
+        definition::check(&policy.definition, whose, rules)?;
+        if policy.apply_to.names_type_of_queue() && rules.has_mirroring {
+            let text = format!("{} is not a valid object", policy.apply_to.name());
+            return Err(AdminError::InvalidPolicy(text));
+        }
         self.change_policies(now, vhost, |vhost| {
             vhost.policies_mut(whose).set(policy, pattern);
             Ok(())
@@ -108,9 +113,10 @@ impl Broker {
     }
 
     pub(super) fn apply_policies_to_exchange(&mut self, key: ExchangeKey) {
+        let rules = &self.profile().settings;
         let Some(exchange) = self.exchanges.get(key) else { return };
         let vhost = self.vhost(exchange.vhost);
-        let policy = vhost.policies.matching(Object::Exchange, &exchange.name);
+        let policy = vhost.policies.matching(Object::Exchange, &exchange.name, rules);
         let argument = exchange.arguments.get("alternate-exchange");
         let alternate = effective("alternate-exchange", argument, policy, None);
         let alternate = alternate.and_then(FieldValue::as_str).map(Into::into);
@@ -121,19 +127,24 @@ impl Broker {
     }
 
     pub(super) fn apply_policies_to_queue(&mut self, now: Instant, key: QueueKey) {
+        let rules = &self.profile().settings;
         let Some(queue) = self.queues.get(key) else { return };
         let vhost = self.vhost(queue.cold.vhost);
         let (kind, name) = (queue.cold.kind.queue_type(), queue.cold.name.as_str());
-        let policy = vhost.policies.matching(Object::Queue(kind), name);
-        let operator = vhost.operator_policies.matching(Object::Queue(kind), name);
+        let policy = vhost.policies.matching(Object::Queue(kind), name, rules);
+        let operator = vhost.operator_policies.matching(Object::Queue(kind), name, rules);
         let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
-        let mut settings = Settings::new(&queue.cold.arguments, policy, operator);
-        let profile = self.profile();
-        if kind == QueueType::Quorum && !settings.sets_delivery_limit {
-            settings.delivery_limit = profile.default_delivery_limit;
-        }
-        if settings.has_negative_delivery_limit {
-            settings.delivery_limit = profile.negative_delivery_limit;
+        let mut settings = Settings::new(&queue.cold.arguments, policy, operator, rules);
+        let quorum = &self.profile().quorum;
+        if kind == QueueType::Quorum {
+            if !settings.sets_delivery_limit {
+                settings.delivery_limit = quorum.default_delivery_limit;
+            }
+            if settings.has_negative_delivery_limit {
+                settings.delivery_limit = quorum.negative_delivery_limit;
+            }
+            settings.moves_rejected_to_end =
+                quorum.moves_rejected_to_end && settings.delivery_limit.is_none();
         }
         let queue = self.queue_mut(key);
         queue.cold.policies = names;

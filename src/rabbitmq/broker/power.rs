@@ -143,6 +143,9 @@ impl Broker {
             }
         }
         self.recall_letters();
+        if self.profile().keeps_transient_exchanges {
+            return;
+        }
         let transient = self.exchanges.iter().filter(|(_, exchange)| !exchange.durable);
         let transient: Vec<_> = transient.map(|(key, _)| key).collect();
         for key in transient {
@@ -179,6 +182,9 @@ impl Broker {
         }
         let mut contents = queue.ready.take_all();
         contents.extend(returned);
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            contents.extend(std::mem::take(&mut quorum.delayed).into_values());
+        }
         if queue.cold.kind.drops_transient_on_stop() {
             contents.retain(|entry| entry.message.properties().is_persistent());
         }
@@ -191,6 +197,7 @@ impl Broker {
         }
         queue.cold.expiries.keep_only(&contents);
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.released.clear();
             quorum.delivery_counts.keep_only(&contents);
         }
         queue.ready.restore(contents);

@@ -6,7 +6,7 @@ use super::story::Fate;
 use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::reply_to::{
-    REPLY_TO, is_malformed, is_pseudo_queue, no_reply_consumer,
+    REPLY_TO, is_made_by_server, is_malformed, is_pseudo_queue, no_reply_consumer,
 };
 use crate::rabbitmq::channel::transaction::Pending;
 use crate::rabbitmq::key::{ChannelKey, ExchangeKey, QueueKey, VHostKey};
@@ -67,16 +67,26 @@ impl Broker {
             let user = self.connections.get(&caller.id.connection);
             let user = user.map(|connection| connection.options.user.as_str());
             expiry = check_properties(&mut properties, user)?;
+            if self.profile().has_containers {
+                properties = properties.contained(expiry);
+            }
         }
-        check_delivery_mode(&properties)?;
+        if !self.profile().has_containers {
+            check_delivery_mode(&properties)?;
+        }
         let expiry = expiry.map(|time_to_live| now.saturating_add(time_to_live));
         let name = self.source_name(source);
         let message = Arc::new(Message::new(name, routing_key, properties, body));
-        check_reply_keys(source, &message)?;
+        let replies_have_queues = self.profile().replies_have_queues;
+        if !replies_have_queues {
+            check_reply_keys(source, &message)?;
+        }
         self.tell_published(caller, &message);
         let requesters = self.requesters(source, &message);
         if self.channel_mut(caller.channel).transaction.is_some() {
-            self.deliver_replies(&requesters, &message);
+            if !replies_have_queues {
+                self.deliver_replies(&requesters, &message);
+            }
             let queues = self.routed_names(now, caller, source, &message);
             let story = self.pause_story();
             let pending = Pending { message, expiry, mandatory, queues, story };
@@ -104,7 +114,8 @@ impl Broker {
             if requesters.is_empty() {
                 self.tell_unroutable(&message);
             }
-            self.unroutable(caller, Arc::clone(&message), mandatory, delivery_tag);
+            let is_returned = mandatory && !self.is_reply(source, &message);
+            self.unroutable(caller, Arc::clone(&message), is_returned, delivery_tag);
         }
         // A channel may reply to itself. It first hears that no queue got the message.
         self.deliver_replies(&requesters, &message);
@@ -227,7 +238,8 @@ impl Broker {
         source: Option<ExchangeKey>,
         message: &Arc<Message>,
     ) -> Vec<SmolStr> {
-        if source.is_none() {
+        // Since RabbitMQ 4 a name counts only if there is such a queue.
+        if source.is_none() && !self.profile().has_containers {
             let further = further_keys(message).map(SmolStr::from);
             let mut names: Vec<SmolStr> =
                 std::iter::once(message.routing_key().clone()).chain(further).collect();
@@ -286,16 +298,35 @@ impl Broker {
         keys.into_iter().filter_map(|key| self.reply_names.get(key).copied()).collect()
     }
 
-    /// Delivers direct replies, at once, even in a transaction. Otherwise such a message counts as
-    /// one that reaches no queue.
+    /// Returns whether a message is a direct reply that counts as one that reaches a queue, even
+    /// if nobody waits for it.
+    pub(super) fn is_reply(&self, source: Option<ExchangeKey>, message: &Message) -> bool {
+        self.profile().replies_have_queues
+            && source.is_none()
+            && (is_made_by_server(message.routing_key())
+                || further_keys(message).any(is_made_by_server))
+    }
+
+    /// Delivers the direct replies of a transaction that is committed.
+    pub(super) fn deliver_committed_replies(&mut self, message: &Arc<Message>) {
+        let requesters = self.requesters(None, message);
+        self.deliver_replies(&requesters, message);
+    }
+
+    /// Delivers direct replies. Before 4.3 this happens at once, even in a transaction, and such a
+    /// message counts as one that reaches no queue.
     fn deliver_replies(&mut self, requesters: &[ChannelKey], message: &Arc<Message>) {
+        let uses_tags_up = self.profile().replies_have_queues;
         for key in requesters {
-            if let Some(channel) = self.channels.get(*key)
+            if let Some(channel) = self.channels.get_mut(*key)
                 && let Some(consumer) = &channel.reply_consumer
             {
                 let consumer_tag = consumer.tag.clone();
-                // The tag is not used up.
-                let (id, tag) = (channel.id, channel.last_tag + 1);
+                let tag = match uses_tags_up {
+                    true => channel.next_tag(),
+                    false => channel.last_tag() + 1,
+                };
+                let id = channel.id;
                 let (delivery_tag, message) = (DeliveryTag(tag), Arc::clone(message));
                 let redelivered = false;
                 self.tell_of_holder(&message, || Fate::Replied { to: id });

@@ -1,12 +1,13 @@
 //! The methods of class queue.
 
-use super::exchange::{check_not_default, without_line_ends};
+use super::exchange::{check_local, check_not_default, without_line_ends};
+use super::options::BrokerOptions;
 use super::story::Fate;
 use super::{Broker, Caller, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, is_pseudo_queue};
-use crate::rabbitmq::exchange::{Binding, Destination};
+use crate::rabbitmq::exchange::{Binding, Destination, Kind as ExchangeKind};
 use crate::rabbitmq::key::{ChannelKey, ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
@@ -18,7 +19,7 @@ use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::settings::check_arguments;
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::version::Profile;
+use crate::rabbitmq::version::DeprecatedFeature;
 use crate::rabbitmq::vhost::user::Access;
 use crate::sort::sort_by;
 use smol_str::SmolStr;
@@ -33,7 +34,7 @@ impl Broker {
     /// `RESOURCE_LOCKED` if it is exclusive to another connection, or if only one of the two
     /// declarations is exclusive; `PRECONDITION_FAILED` if it exists and differs otherwise, for
     /// arguments or properties that its type cannot have, or at the vhost's limit; `INTERNAL_ERROR`
-    /// in RabbitMQ 4 for a transient queue that is not exclusive, which closes the connection;
+    /// for a deprecated feature that is denied, which closes the connection;
     /// `ACCESS_REFUSED` for a name that begins with `amq.`; `NOT_FOUND` if it does not exist and
     /// the declaration is passive.
     pub fn queue_declare(
@@ -49,6 +50,7 @@ impl Broker {
                 return broker.declare_reply_to(caller, name);
             }
             let key = if options.passive {
+                broker.check_passive_queue(caller, &name)?;
                 let key = broker.queue_key(caller.vhost, &name)?;
                 broker.queue_mut(key).check_access(ch.connection)?;
                 key
@@ -78,6 +80,9 @@ impl Broker {
             return Err(Fault::internal());
         }
         if name != REPLY_TO && !self.reply_names.contains_key(&name) {
+            if self.profile().replies_have_queues && !reply_to::is_made_by_server(&name) {
+                return Err(Fault::internal());
+            }
             return Err(reply_to::not_found(&self.vhost(caller.vhost).name, &name));
         }
         Ok(QueueDeclareOk { queue: name, message_count: 0, consumer_count: 1 })
@@ -112,11 +117,19 @@ impl Broker {
         let name = if name.is_empty() { self.names.queue() } else { name };
         self.check_queue_access(caller, Access::Configure, &name)?;
         if let Ok(key) = self.queue_key(caller.vhost, &name) {
-            self.queue_mut(key).check_equivalent(&options, connection)?;
+            let profile = self.profile();
+            self.queue_mut(key).check_equivalent(&options, connection, profile)?;
             return Ok(key);
         }
         let vhost_name = self.vhost(caller.vhost).name.clone();
-        let kind = check_arguments(&vhost_name, &name, &options.arguments)?;
+        let rules = &self.profile().settings;
+        let kind = check_arguments(&vhost_name, &name, &options.arguments, rules)?;
+        let locator = DeprecatedFeature::QueueMasterLocator;
+        if options.arguments.get("x-queue-master-locator").is_some()
+            && !self.options.permits(locator)
+        {
+            return Err(Fault::new(ReplyCode::InternalError, self.options.denial(locator)));
+        }
         if let Some(exchange) = options.arguments.get("x-dead-letter-exchange") {
             self.check_queue_access(caller, Access::Read, &name)?;
             let exchange = exchange.as_str().unwrap_or_default();
@@ -124,7 +137,7 @@ impl Broker {
         }
         self.check_queue_limit(caller.vhost, &name)?;
         check_properties_of_type(&vhost_name, &name, kind, &options)?;
-        check_transient(self.profile(), &options)?;
+        check_transient(&self.options, &options)?;
         let exclusive = options.exclusive;
         let key = self.insert_queue(now, caller.vhost, name, options, connection);
         if exclusive && let Some(owner) = self.connections.get_mut(&connection) {
@@ -143,7 +156,8 @@ impl Broker {
         owner: ConnectionId,
     ) -> QueueKey {
         let vhost_name = self.vhost(vhost).name.clone();
-        let queue = Queue::new(now, (vhost, vhost_name), name.clone(), options, owner);
+        let profile = self.profile();
+        let queue = Queue::new(now, (vhost, vhost_name), name.clone(), options, owner, profile);
         let key = self.queues.insert(queue);
         self.vhost_mut(vhost).queues.insert(name, key);
         self.apply_policies_to_queue(now, key);
@@ -174,6 +188,10 @@ impl Broker {
             let exchange =
                 broker.exchanges.get(source).expect("the caller has just found the exchange");
             exchange.check_binding(&routing_key, &arguments)?;
+            if exchange.kind == ExchangeKind::LocalRandom {
+                let kind = broker.queues.get(key).map(|queue| queue.cold.kind.queue_type());
+                check_local(&routing_key, kind)?;
+            }
             broker.queue_mut(key).check_access(ch.connection)?;
             let destination = Destination::Queue(key);
             let arguments = arguments.sorted();
@@ -251,7 +269,10 @@ impl Broker {
                 return Err(Fault::new(ReplyCode::NotImplemented, reason));
             }
             queue.touch(now);
-            let purged = queue.ready.take_all();
+            let mut purged = queue.ready.take_all();
+            if let Some(quorum) = queue.cold.kind.quorum_mut() {
+                purged.extend(std::mem::take(&mut quorum.delayed).into_values());
+            }
             let message_count = count(purged.len());
             for entry in purged {
                 broker.tell_of(key, entry.position(), |queue| Fate::Purged { queue });
@@ -413,14 +434,13 @@ fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fa
     Err(Fault::new(ReplyCode::NotImplemented, reason))
 }
 
-/// Refuses a queue that is neither durable nor exclusive in versions that do not permit one.
-pub(crate) fn check_transient(profile: &Profile, options: &QueueOptions) -> Result<(), Fault> {
-    if !profile.permits_transient_queues && !options.durable && !options.exclusive {
-        let reason = "Feature `transient_nonexcl_queues` is deprecated.\n\
-                      By default, this feature is not permitted anymore.";
-        return Err(Fault::new(ReplyCode::InternalError, reason));
+/// Refuses a queue that is neither durable nor exclusive where the configuration denies it.
+pub(crate) fn check_transient(broker: &BrokerOptions, options: &QueueOptions) -> Result<(), Fault> {
+    let feature = DeprecatedFeature::TransientNonexclQueues;
+    if options.durable || options.exclusive || broker.permits(feature) {
+        return Ok(());
     }
-    Ok(())
+    Err(Fault::new(ReplyCode::InternalError, broker.denial(feature)))
 }
 
 /// Refuses properties that a queue of this type cannot have.

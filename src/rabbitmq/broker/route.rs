@@ -9,13 +9,14 @@ use super::story::Fate;
 use super::timer::Timer;
 use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::exchange::{Destination, Exchange, Kind};
+use crate::rabbitmq::exchange::{Destination, Exchange, Kind, hash_of_keys};
 use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::error::Fault;
 use crate::rabbitmq::protocol::limits::MAX_DELAY;
 use crate::rabbitmq::protocol::message::{ExchangeName, Message};
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::expiry::parse_expiration;
+use crate::sort::sort_by_key;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -169,11 +170,32 @@ impl Broker {
                 exchange.route(further, properties, destinations);
             }
         }
-        if exchange.kind == Kind::Random && destinations.len() > 1 {
+        if exchange.kind == Kind::ModulusHash && destinations.len() > 1 {
+            let keys = std::iter::once(message.routing_key().as_str()).chain(further_keys(message));
+            let hash = hash_of_keys(keys);
+            self.keep_one_by_name(destinations, hash);
+        } else if exchange.kind.draws() && destinations.len() > 1 {
             let drawn = self.names.draw(destinations.len() as u64);
             destinations.swap(0, usize::try_from(drawn).unwrap_or(0));
             destinations.truncate(1);
         }
+    }
+
+    /// Keeps the destination that a hash chooses among all, sorted by name, exchanges first.
+    fn keep_one_by_name(&self, destinations: &mut Vec<Destination>, hash: u64) {
+        let name = |destination: &Destination| match destination {
+            Destination::Exchange(key) => {
+                (0, self.exchanges.get(*key).map(|exchange| SmolStr::clone(&exchange.name)))
+            }
+            Destination::Queue(key) => {
+                (1, self.queues.get(*key).map(|queue| queue.cold.name.clone()))
+            }
+        };
+        sort_by_key(destinations, name);
+        destinations.dedup();
+        let chosen = usize::try_from(hash % destinations.len() as u64).unwrap_or(0);
+        destinations.swap(0, chosen);
+        destinations.truncate(1);
     }
 
     /// Keeps a message at a delayed exchange until it is due.

@@ -5,8 +5,9 @@
 
 use super::Broker;
 use super::story::Fate;
+use super::timer::{OfQueue, Timer};
 use crate::Instant;
-use crate::rabbitmq::channel::transaction::Settle;
+use crate::rabbitmq::channel::transaction::{Outcome, Settle};
 use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
@@ -20,7 +21,7 @@ use std::cmp::Ordering;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Return {
     /// A consumer requeues them.
-    Rejected,
+    Requeued(Outcome),
     /// Their consumer or its channel is gone.
     Lost,
 }
@@ -28,7 +29,7 @@ pub(super) enum Return {
 impl Return {
     fn words(self) -> &'static str {
         match self {
-            Return::Rejected => "its consumer requeued it",
+            Return::Requeued(_) => "its consumer requeued it",
             Return::Lost => "its consumer or its channel was gone",
         }
     }
@@ -74,24 +75,28 @@ impl Broker {
         unacked: Unacked,
         how: Settle,
     ) {
+        if self.settles_released(channel, &unacked) {
+            return self.run_queue(now, unacked.queue);
+        }
         let Unacked { queue, consumer, entry } = unacked;
         if let Some(owner) = self.queues.get_mut(queue) {
             owner.unacked -= 1;
             let is_kept = owner.cold.kind.keeps_consumed();
+            let frees_place = owner.frees_place();
             owner.counts.ack += u64::from(is_kept && how == Settle::Ack);
             let unblocked = self.refund(channel, queue, consumer, 1);
             if !is_kept {
                 match how {
                     Settle::Ack => self.acknowledged(now, queue, entry),
-                    Settle::Reject => self.die(now, queue, entry, Reason::Rejected),
-                    Settle::Requeue => {
-                        // As in 3.10, credit is returned twice for a delivery that dies.
-                        let died = self.put_back(now, queue, vec![entry], Return::Rejected);
+                    Settle::Reject(outcome) => self.reject(now, queue, entry, outcome),
+                    Settle::Requeue(outcome) => {
+                        let why = Return::Requeued(outcome);
+                        let died = self.put_back(now, queue, vec![entry], why);
                         self.refund(channel, queue, consumer, died);
                     }
                 }
             }
-            if unblocked || is_kept || how == Settle::Requeue {
+            if unblocked || is_kept || frees_place || how.is_requeue() {
                 self.run_queue(now, queue);
             }
         }
@@ -101,6 +106,23 @@ impl Broker {
         self.queue_mut(key).counts.ack += 1;
         self.tell_of(key, entry.position(), |queue| Fate::Acknowledged { queue });
         self.leave(now, key, entry);
+    }
+
+    /// Gives up a message that its consumer rejects.
+    fn reject(&mut self, now: Instant, key: QueueKey, mut entry: Entry, outcome: Outcome) {
+        let rules = &self.profile().quorum;
+        // Before 4.3, both methods that reject count as failures.
+        let has_failed = outcome == Outcome::Failed || !rules.counts_failures_only;
+        match self.queues.get_mut(key).map(|queue| &mut queue.cold.kind) {
+            Some(Kind::Quorum(quorum)) => {
+                quorum.delivery_counts.came_back(entry.position(), has_failed);
+            }
+            Some(Kind::Classic) if rules.counts_failures_only && has_failed => {
+                entry = entry.failed();
+            }
+            Some(Kind::Classic | Kind::Stream(_)) | None => {}
+        }
+        self.die(now, key, entry, Reason::Rejected);
     }
 
     /// Settles deliveries of a channel: queue by queue, and for each queue by consumer tag.
@@ -157,11 +179,15 @@ impl Broker {
         &mut self,
         now: Instant,
         channel: ChannelKey,
-        group: Vec<Unacked>,
+        mut group: Vec<Unacked>,
         how: Settle,
     ) {
         let queue = group[0].queue;
-        if how == Settle::Requeue && self.queues.get(queue).is_some_and(Queue::requeues_singly) {
+        group.retain(|unacked| !self.settles_released(channel, unacked));
+        if group.is_empty() {
+            return self.run_queue(now, queue);
+        }
+        if how.is_requeue() && self.queues.get(queue).is_some_and(Queue::requeues_singly) {
             for unacked in group {
                 self.settle_at_queue(now, channel, unacked, how);
             }
@@ -175,6 +201,7 @@ impl Broker {
         };
         owner.unacked -= group.len() as u32;
         let is_kept = owner.cold.kind.keeps_consumed();
+        let frees_place = owner.frees_place();
         if is_kept && how == Settle::Ack {
             owner.counts.ack += group.len() as u64;
         }
@@ -183,15 +210,16 @@ impl Broker {
         match how {
             _ if is_kept => {}
             Settle::Ack => entries.for_each(|entry| self.acknowledged(now, queue, entry)),
-            Settle::Reject => {
-                entries.for_each(|entry| self.die(now, queue, entry, Reason::Rejected));
+            Settle::Reject(outcome) => {
+                entries.for_each(|entry| self.reject(now, queue, entry, outcome));
             }
-            Settle::Requeue => {
-                let died = self.put_back(now, queue, entries.collect(), Return::Rejected);
+            Settle::Requeue(outcome) => {
+                let why = Return::Requeued(outcome);
+                let died = self.put_back(now, queue, entries.collect(), why);
                 self.refund(channel, queue, consumer, died);
             }
         }
-        if unblocked || is_kept || how == Settle::Requeue {
+        if unblocked || is_kept || frees_place || how.is_requeue() {
             self.run_queue(now, queue);
         }
     }
@@ -216,7 +244,7 @@ impl Broker {
     }
 
     /// Returns messages to their places; those of a classic queue are given in order of position.
-    /// Returns how many died.
+    /// Returns for how many credit is to be returned once more.
     pub(super) fn put_back(
         &mut self,
         now: Instant,
@@ -231,11 +259,15 @@ impl Broker {
                 self.tell_of(key, entry.position(), |queue| Fate::Returned { queue, why });
             }
         }
+        let counts_failures = self.profile().quorum.counts_failures_only;
         let queue = self.queue_mut(key);
         queue.touch(now);
         match &queue.cold.kind {
             Kind::Quorum(_) => return self.put_back_quorum(now, key, entries, why),
             Kind::Classic | Kind::Stream(_) => {}
+        }
+        if counts_failures && why != Return::Requeued(Outcome::Released) {
+            entries = entries.into_iter().map(Entry::failed).collect();
         }
         queue.ready.restore(entries);
         if !queue.is_plain {
@@ -256,19 +288,32 @@ impl Broker {
         entries: Vec<Entry>,
         why: Return,
     ) -> usize {
+        // Before RabbitMQ 4, credit is returned twice for a delivery that dies.
         let mut died = 0;
+        let refunds_dead_twice = self.profile().quorum.knows_consumers_by_tag;
+        let counts_failures_only = self.profile().quorum.counts_failures_only;
+        let has_failed = match why {
+            Return::Requeued(outcome) => counts_failures_only && outcome == Outcome::Failed,
+            Return::Lost => true,
+        };
         for entry in entries {
             let queue = self.queues.get_mut(key).expect("the caller has just found the queue");
             let Some(quorum) = queue.cold.kind.quorum_mut() else { return died };
-            let count = quorum.delivery_counts.came_back(entry.position());
+            let counts = quorum.delivery_counts.came_back(entry.position(), has_failed);
+            let count = if counts_failures_only { counts.failed } else { counts.returned };
             let limit = queue.cold.settings.delivery_limit;
             if exceeds_delivery_limit(count, limit) {
                 self.die(now, key, entry, Reason::DeliveryLimit);
-                died += 1;
+                died += usize::from(refunds_dead_twice);
+                continue;
+            }
+            let retry = queue.cold.settings.delayed_retry;
+            if let Some(delay) = retry.and_then(|retry| retry.delay(has_failed, counts.failed)) {
+                self.delay(now.saturating_add(delay), key, entry);
                 continue;
             }
             let old = entry.position();
-            let to_front = limit.is_some() || why == Return::Lost;
+            let to_front = !queue.cold.settings.moves_rejected_to_end || why == Return::Lost;
             let position = match queue.cold.kind.quorum_mut() {
                 Some(quorum) if to_front => quorum.take_front(),
                 Some(_) | None => queue.take_position(),
@@ -293,6 +338,42 @@ impl Broker {
             self.tell_moved(key, old, position);
         }
         died
+    }
+
+    /// Keeps a returned message of a quorum queue until it is due.
+    fn delay(&mut self, due: Instant, key: QueueKey, entry: Entry) {
+        let queue = self.queue_mut(key);
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.delayed.insert((due, entry.position()), entry);
+            self.timers.set(due, Timer::Queue(key, OfQueue::Delayed));
+        }
+    }
+
+    /// Returns the messages of a quorum queue whose delays are over, behind those that were
+    /// returned before.
+    pub(super) fn end_delays(&mut self, now: Instant, key: QueueKey) {
+        while let Some(queue) = self.queues.get_mut(key)
+            && let Some(quorum) = queue.cold.kind.quorum_mut()
+            && let Some(first) = quorum.delayed.first_entry()
+            && first.key().0 <= now
+        {
+            let entry = first.remove();
+            let (old, position) = (entry.position(), quorum.take_front());
+            quorum.delivery_counts.moved(old, position);
+            if let Some(at) = queue.cold.expiries.remove(&entry) {
+                queue.cold.expiries.insert(position, at);
+            }
+            if let Some(journal) = &mut queue.journal {
+                journal.moved_to_front(old, position);
+            }
+            queue.ready.restore(vec![entry.moved(position)]);
+            self.tell_moved(key, old, position);
+        }
+        if self.queues.get(key).is_some() {
+            self.expire(now, key);
+            self.run_queue(now, key);
+            self.publish_dead_letters(now);
+        }
     }
 
     /// Counts settled deliveries for the channel's shared limit.

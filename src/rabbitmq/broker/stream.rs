@@ -7,6 +7,7 @@ use crate::rabbitmq::key::{ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::rabbitmq::protocol::message::{Entry, Message, Position};
 use crate::rabbitmq::protocol::method::Event;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::queue::stream::Retention;
@@ -20,6 +21,25 @@ pub(super) fn retention(queue: &Queue) -> Retention {
         max_bytes: settings.max_length_bytes,
         max_age: settings.max_age,
         segment_bytes: settings.max_segment_bytes,
+    }
+}
+
+/// Returns whether a message passes the filter of a reader (`x-stream-filter`): whether the value
+/// that its publisher gave it is among those of the reader. A message without a value passes if the
+/// reader also wants those (`x-stream-match-unfiltered`).
+///
+/// The server filters chunks of messages and leaves the rest to the client. Here each message is a
+/// chunk, and no other passes.
+fn passes(arguments: &FieldTable, message: &Message) -> bool {
+    let wanted = match arguments.get("x-stream-filter") {
+        Some(FieldValue::Array(values)) => values.as_slice(),
+        Some(value @ FieldValue::String(_)) => std::slice::from_ref(value),
+        Some(_) | None => return true,
+    };
+    let headers = message.properties().headers();
+    match headers.and_then(|headers| headers.get("x-stream-filter-value")) {
+        Some(value) => wanted.contains(value),
+        None => arguments.get("x-stream-match-unfiltered") == Some(&FieldValue::Bool(true)),
     }
 }
 
@@ -72,6 +92,9 @@ impl Broker {
             && let Some(stream) = queue.cold.kind.stream_mut()
             && let Some((offset, message)) = stream.read_next(reader)
         {
+            if stream.has_containers && !passes(consumer.arguments(), &message) {
+                continue;
+            }
             consumer.spend();
             queue.counts.deliver += 1;
             queue.unacked += 1;

@@ -21,6 +21,8 @@ use std::collections::BinaryHeap;
 pub(super) enum OfQueue {
     /// The message at the head expires.
     Head,
+    /// A delayed message returns.
+    Delayed,
     /// The journal writes or syncs.
     Journal,
     /// The queue itself expires.
@@ -137,14 +139,14 @@ impl Broker {
                     self.expire(now, key);
                 }
             }
+            OfQueue::Delayed => self.end_delays(now, key),
             OfQueue::Journal => {
                 if let Some(journal) = &mut queue.journal
                     && journal.armed == Some(at)
                 {
                     journal.armed = None;
                     let profile = self.options.version().profile();
-                    let confirm_on_write =
-                        profile.confirms_on_write || queue.cold.kind.confirms_on_write();
+                    let confirm_on_write = queue.cold.kind.confirms_on_write(profile);
                     let sync_time = self.options.sync_time();
                     journal.fire(now, sync_time, confirm_on_write, &mut self.synced);
                     self.timers.arm_journal(key, journal);

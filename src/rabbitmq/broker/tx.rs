@@ -7,7 +7,7 @@ use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::confirm::Confirms;
 use crate::rabbitmq::channel::transaction::{Pending, Settled, Transaction};
 use crate::rabbitmq::key::{ChannelKey, QueueKey};
-use crate::rabbitmq::protocol::error::{AmqpError, Fault};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
 use crate::rabbitmq::queue::journal::Waiter;
@@ -62,7 +62,7 @@ impl Broker {
             transaction.committing.get_or_insert_with(Confirms::new);
             broker.outputs.begin(caller.id);
             for pending in publishes {
-                broker.publish_pending(now, caller, pending);
+                broker.publish_pending(now, caller, pending)?;
             }
             for Settled { how, taken, .. } in settled {
                 broker.settle(now, caller.channel, taken, how);
@@ -80,18 +80,49 @@ impl Broker {
         })
     }
 
-    fn publish_pending(&mut self, now: Instant, caller: Caller, pending: Pending) {
+    /// Enqueues a publish of a transaction. A queue may have been deleted meanwhile: since RabbitMQ
+    /// 4.0 the commit then fails in the end, and since 4.3 at once.
+    fn publish_pending(
+        &mut self,
+        now: Instant,
+        caller: Caller,
+        pending: Pending,
+    ) -> Result<(), Fault> {
         let Pending { message, expiry, mandatory, queues, story } = pending;
         self.resume_story(story);
         self.tell_of_current(&message, || Fate::Committed);
         let vhost = self.vhost(caller.vhost);
+        let has_containers = self.profile().has_containers;
+        let missing = queues.iter().find(|name| !vhost.queues.contains_key(name.as_str()));
+        let missing = missing.filter(|_| has_containers).cloned();
+        if let Some(name) = &missing
+            && self.profile().commits_fail_at_once
+        {
+            let vhost = &vhost.name;
+            let reason = format!(
+                "failed to deliver message: {{not_found,{{resource,<<\"{vhost}\">>,queue,<<\"{name}\">>}}}}"
+            );
+            return Err(Fault::new(ReplyCode::ResourceError, reason));
+        }
         let found = queues.iter().filter_map(|name| vhost.queues.get(name).copied());
         let queues: Vec<QueueKey> = found.collect();
         self.count_pending(caller.vhost, &message, queues.len());
-        if queues.is_empty() {
+        let source = self.source(caller.vhost, message.exchange()).ok().flatten();
+        let is_default = message.exchange().is_empty();
+        let is_reply = is_default && self.is_reply(source, &message);
+        if is_reply {
+            self.deliver_committed_replies(&message);
+        }
+        if missing.is_some() {
+            self.refuse_commit(caller.channel);
+        } else if queues.is_empty() {
             self.tell_unroutable(&message);
-            self.unroutable(caller, message, mandatory, None);
-            return self.tell_all_routed();
+            let message = Arc::clone(&message);
+            self.unroutable(caller, message, mandatory && !is_reply, None);
+        }
+        if queues.is_empty() {
+            self.tell_all_routed();
+            return Ok(());
         }
         let transaction = self.channel_mut(caller.channel).transaction.as_mut();
         let confirms = transaction.and_then(|transaction| transaction.committing.as_mut());
@@ -102,6 +133,16 @@ impl Broker {
             self.accept(now, queue, Arc::clone(&message), expiry, confirm);
         }
         self.tell_all_routed();
+        Ok(())
+    }
+
+    /// Lets the commit of a channel fail when its queues have answered.
+    fn refuse_commit(&mut self, key: ChannelKey) {
+        let transaction = self.channel_mut(key).transaction.as_mut();
+        if let Some(confirms) = transaction.and_then(|of| of.committing.as_mut()) {
+            let seqno = confirms.publish(1);
+            confirms.reject(seqno);
+        }
     }
 
     /// Sends the answers to commits whose publishes have become safe.

@@ -7,6 +7,7 @@ use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::version::ChannelLimit;
 use crate::rabbitmq::vhost::error::AdminError;
 use crate::rabbitmq::vhost::user::Permissions;
 use crate::rabbitmq::vhost::{VHost, VHostLimits};
@@ -84,7 +85,8 @@ impl Broker {
         queues.into_iter().for_each(|queue| self.delete_queue(queue));
         let to_vhost = |connection: &Connection| connection.vhost == key;
         // The server does not wait for an answer.
-        for id in self.force_closed(now, to_vhost, &format!("vhost '{name}' is deleted")) {
+        let state = if self.profile().texts.deleted_vhost_is_down { "down" } else { "deleted" };
+        for id in self.force_closed(now, to_vhost, &format!("vhost '{name}' is {state}")) {
             let (channel, event) = (ChannelNumber(0), Event::ConnectionLost);
             self.outputs.push(Output { connection: id, channel, event });
         }
@@ -186,9 +188,14 @@ impl Broker {
         if open < max as usize {
             return Ok(());
         }
+        let (user, max) = match self.profile().texts.channel_limit {
+            ChannelLimit::InBrackets => (user.as_str(), format!("({max})")),
+            ChannelLimit::NamesNode => ("rabbit@localhost", format!("({max})")),
+            ChannelLimit::Plain => (user.as_str(), max.to_string()),
+        };
         let reason = format!(
             "number of channels opened for user '{user}' has reached the maximum allowed user \
-             limit of ({max})"
+             limit of {max}"
         );
         Err(Fault::new(ReplyCode::NotAllowed, reason))
     }

@@ -13,6 +13,9 @@ use smol_str::SmolStr;
 /// The name of the pseudo-queue.
 pub(crate) const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
+/// Length of what follows the dot in a name that the server makes.
+const MADE_LENGTH: usize = 22;
+
 /// The consumer of a channel's direct replies.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplyConsumer {
@@ -32,6 +35,12 @@ pub(crate) fn is_pseudo_queue(name: &str) -> bool {
 pub(crate) fn is_malformed(name: &str) -> bool {
     let words = |rest: &str| rest.split('.').filter(|word| !word.is_empty()).count();
     name.strip_prefix(REPLY_TO).is_some_and(|rest| rest.starts_with('.') && words(rest) == 2)
+}
+
+/// Returns whether a name has the form of those that the server makes for channels.
+pub(crate) fn is_made_by_server(name: &str) -> bool {
+    let rest = name.strip_prefix(REPLY_TO).and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|rest| rest.len() == MADE_LENGTH && !rest.contains('.'))
 }
 
 pub(crate) fn no_reply_consumer() -> Fault {

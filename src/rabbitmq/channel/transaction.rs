@@ -21,9 +21,25 @@ pub(crate) enum Settle {
     /// They were processed and leave the queue.
     Ack,
     /// They are rejected and leave the queue, perhaps as dead letters.
-    Reject,
+    Reject(Outcome),
     /// They return to their places in the queue.
-    Requeue,
+    Requeue(Outcome),
+}
+
+impl Settle {
+    pub(crate) fn is_requeue(self) -> bool {
+        matches!(self, Settle::Requeue(_))
+    }
+}
+
+/// The way in which a delivery ended that was not acknowledged. Since 4.3 this decides whether it
+/// counts for the delivery limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The consumer failed: it used `basic.reject`, or it was lost.
+    Failed,
+    /// The consumer gave the message back: it used `basic.nack` or `basic.recover`.
+    Released,
 }
 
 /// A publish that waits for the commit.

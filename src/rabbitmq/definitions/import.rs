@@ -244,10 +244,10 @@ impl Broker {
         name: &str,
         options: ExchangeOptions,
     ) -> Result<(), Fault> {
-        let kind = Kind::parse(&options.kind)?;
+        let kind = Kind::parse(&options.kind, self.profile())?;
         if let Ok(key) = self.exchange_key(vhost, name) {
             let exchange = self.exchanges.get(key).expect("a name leads to a live exchange");
-            return exchange.check_equivalent(kind, &options);
+            return exchange.check_equivalent(kind, &options, self.profile());
         }
         kind.check_arguments(&options.arguments)?;
         self.insert_exchange(vhost, name.into(), kind, options);
@@ -285,12 +285,14 @@ impl Broker {
         options: QueueOptions,
     ) -> Result<(), Fault> {
         if let Ok(key) = self.queue_key(vhost, name) {
-            return self.queue_mut(key).check_equivalent(&options, NOBODY);
+            let profile = self.profile();
+            return self.queue_mut(key).check_equivalent(&options, NOBODY, profile);
         }
         let vhost_name = self.vhost(vhost).name.clone();
-        let kind = check_arguments(&vhost_name, name, &options.arguments)?;
+        let rules = &self.profile().settings;
+        let kind = check_arguments(&vhost_name, name, &options.arguments, rules)?;
         check_properties_of_type(&vhost_name, name, kind, &options)?;
-        check_transient(self.profile(), &options)?;
+        check_transient(&self.options, &options)?;
         self.insert_queue(now, vhost, name.into(), options, NOBODY);
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::{Binding, Destination, Router};
 use crate::rabbitmq::protocol::error::Fault;
 use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::version::Profile;
 use smol_str::SmolStr;
 
 /// The part of a message that is hashed.
@@ -27,13 +28,15 @@ enum HashOn {
 #[derive(Debug)]
 pub(super) struct ConsistentHash {
     hash_on: HashOn,
+    /// Whether the type of a header is hashed with its value.
+    hashes_types: bool,
     /// The owners of the buckets in order: each destination with its number of buckets.
     runs: Vec<(Destination, u64)>,
 }
 
 impl ConsistentHash {
     /// A ring without buckets. The arguments were checked.
-    pub(super) fn new(arguments: &FieldTable) -> ConsistentHash {
+    pub(super) fn new(arguments: &FieldTable, profile: &Profile) -> ConsistentHash {
         let text = |name: &str| arguments.get(name).and_then(FieldValue::as_str);
         let hash_on = match (text("hash-header"), text("hash-property")) {
             (Some(header), _) if !header.is_empty() => HashOn::Header(header.into()),
@@ -42,7 +45,7 @@ impl ConsistentHash {
             (_, Some("timestamp")) => HashOn::Timestamp,
             _ => HashOn::RoutingKey,
         };
-        ConsistentHash { hash_on, runs: Vec::new() }
+        ConsistentHash { hash_on, hashes_types: !profile.has_containers, runs: Vec::new() }
     }
 
     /// The number that decides the bucket of a message.
@@ -61,17 +64,24 @@ impl ConsistentHash {
             }
             HashOn::Header(name) => match properties.headers().and_then(|h| h.get(name)) {
                 None => text(None),
-                Some(value) => hash_field(value),
+                Some(value) => hash_value(value, self.hashes_types),
             },
         }
     }
 }
 
-/// The hash of a header's type and value, as the server hashes them.
-fn hash_field(value: &FieldValue) -> u64 {
-    let hash = TermHash::default().tuple(2).atom(value.type_name());
+/// The hash of a header's value, with its type or without.
+fn hash_value(value: &FieldValue, with_type: bool) -> u64 {
+    let hash = match with_type {
+        true => TermHash::default().tuple(2).atom(value.type_name()),
+        false => TermHash::default(),
+    };
     let whole = match value {
-        FieldValue::Timestamp(seconds) => i64::try_from(*seconds).ok(),
+        FieldValue::Timestamp(seconds) if with_type => i64::try_from(*seconds).ok(),
+        // In a message container it has milliseconds.
+        FieldValue::Timestamp(seconds) => {
+            i64::try_from(*seconds).ok().and_then(|seconds| seconds.checked_mul(1_000))
+        }
         _ => value.as_integer().and_then(|n| i64::try_from(n).ok()),
     };
     let hash = match (value, whole) {
@@ -80,6 +90,8 @@ fn hash_field(value: &FieldValue) -> u64 {
         (FieldValue::Void, _) => hash.atom("undefined"),
         (FieldValue::F32(number), _) => hash.float((*number).into()),
         (FieldValue::F64(number), _) => hash.float(*number),
+        // Without its type, a number is not hashed.
+        (_, Some(number)) if !with_type => return number.cast_unsigned(),
         (_, Some(number)) => hash.integer(number),
         // The server's hash of other terms is not reproduced.
         _ => hash.binary(value.to_string().as_bytes()),

@@ -92,6 +92,11 @@ impl TermHash {
         self.numbers((bits >> 32) as u32, bits as u32, 12)
     }
 
+    /// Adds the end of a list, behind its elements.
+    pub(super) fn end_of_list(self) -> TermHash {
+        self.number(2, 2)
+    }
+
     /// Returns the hash, of 27 bits.
     pub(super) fn finish(self) -> u64 {
         u64::from(self.0 & ((1 << 27) - 1))

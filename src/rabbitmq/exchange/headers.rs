@@ -14,6 +14,7 @@ use super::{Binding, Destination, Router};
 use crate::rabbitmq::protocol::error::Fault;
 use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::version::Profile;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
@@ -22,6 +23,14 @@ const X_MATCH: &str = "x-match";
 #[derive(Debug, Default)]
 pub(super) struct Headers {
     bindings: IndexSet<Binding, FxBuildHasher>,
+    /// Whether a number equals only a number of the same kind: `1` is not `1.0`.
+    is_exact: bool,
+}
+
+impl Headers {
+    pub(super) fn new(profile: &Profile) -> Headers {
+        Headers { bindings: IndexSet::default(), is_exact: profile.has_containers }
+    }
 }
 
 impl Router for Headers {
@@ -55,12 +64,13 @@ impl Router for Headers {
     fn route(&mut self, _: &str, properties: &Properties, into: &mut Vec<Destination>) {
         const NONE: &FieldTable = &FieldTable::new();
         let headers = properties.headers().unwrap_or(NONE);
-        let matching = self.bindings.iter().filter(|b| matches(&b.arguments, headers));
+        let is_exact = self.is_exact;
+        let matching = self.bindings.iter().filter(|b| matches(&b.arguments, headers, is_exact));
         into.extend(matching.map(|binding| binding.destination));
     }
 }
 
-fn matches(arguments: &FieldTable, headers: &FieldTable) -> bool {
+fn matches(arguments: &FieldTable, headers: &FieldTable, is_exact: bool) -> bool {
     let mode = arguments.get(X_MATCH).and_then(FieldValue::as_str).unwrap_or("all");
     let any = mode.starts_with("any");
     let with_x = mode.ends_with("-with-x");
@@ -68,7 +78,9 @@ fn matches(arguments: &FieldTable, headers: &FieldTable) -> bool {
         .iter()
         .filter(|(name, _)| *name != X_MATCH && (with_x || !name.starts_with("x-")));
     let holds = |(name, wanted): (&str, &FieldValue)| match headers.get(name) {
-        Some(value) => matches!(wanted, FieldValue::Void) || wanted.same_value(value),
+        Some(_) if matches!(wanted, FieldValue::Void) => true,
+        Some(value) if is_exact => wanted.same_contained_value(value),
+        Some(value) => wanted.same_value(value),
         None => false,
     };
     if any { wanted.any(holds) } else { wanted.all(holds) }
@@ -88,7 +100,7 @@ mod tests {
     }
 
     fn hit(arguments: &str, headers: &str) -> bool {
-        matches(&table(arguments), &table(headers))
+        matches(&table(arguments), &table(headers), false)
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Random exchanges (`x-random`): each message goes to one of the bindings, whatever their keys.
-//! The broker draws which one.
+//! Random exchanges (`x-random`, `x-local-random`): each message goes to one of the bindings,
+//! whatever their keys. The broker draws which one. For `x-modulus-hash` it chooses one by the hash
+//! of the routing key.
 //!
 //! Every binding counts, so a queue that is bound twice is drawn twice as often.
 //!

@@ -6,7 +6,7 @@
 //! Positions rise with every message that a queue accepts and are never used twice, so a requeued
 //! message finds its original place. Far back in a long backlog, messages are packed (`pages.rs`).
 
-use super::properties::Properties;
+use super::properties::{History, Properties};
 use super::table::FieldValue;
 use bytes::Bytes;
 use smol_str::SmolStr;
@@ -83,7 +83,9 @@ impl Message {
 
     /// Returns the routing keys in its header `CC` or `BCC`.
     pub(crate) fn carbon_copies(&self, header: &str) -> impl Iterator<Item = &str> {
-        let copies = self.envelope.properties.headers().and_then(|headers| headers.get(header));
+        let properties = &self.envelope.properties;
+        let copies = properties.headers().and_then(|headers| headers.get(header));
+        let copies = copies.filter(|_| !properties.history().has_new_key);
         let keys: &[FieldValue] = match copies {
             Some(FieldValue::Array(keys)) => keys,
             _ => &[],
@@ -174,6 +176,16 @@ impl Entry {
     /// Returns the entry, marked as delivered before.
     pub(crate) fn again(mut self) -> Entry {
         self.mark.0 |= REDELIVERED;
+        self
+    }
+
+    /// Returns the entry of the same message with one more failed delivery.
+    pub(crate) fn failed(mut self) -> Entry {
+        let properties = self.message.properties();
+        let history = properties.history();
+        let history = History { failures: history.failures.saturating_add(1), ..history };
+        let properties = properties.clone().with_history(history);
+        self.message = Arc::new(self.message.with_properties(properties));
         self
     }
 

@@ -10,6 +10,7 @@ use super::table::{FieldTable, FieldValue, in_milliseconds};
 use crate::Instant;
 use smol_str::SmolStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The header that holds the offset of a message in a stream.
 const OFFSET: SmolStr = SmolStr::new_static("x-stream-offset");
@@ -58,6 +59,18 @@ struct Rest {
     /// The bytes in which these properties arrived, if encoding them again would produce other
     /// bytes. The server passes a header on unchanged until it has to change it.
     verbatim: Option<Box<[u8]>>,
+    history: History,
+}
+
+/// What a server with message containers knows of a message beside its properties.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct History {
+    /// Whether the header `x-death` was made by the server.
+    pub(crate) has_died: bool,
+    /// Whether the message is routed by its routing key alone, whatever its header `CC` says.
+    pub(crate) has_new_key: bool,
+    /// Number of its deliveries that failed.
+    pub(crate) failures: u32,
 }
 
 impl Properties {
@@ -324,6 +337,34 @@ impl Properties {
         self.rest(|rest| rest.cluster_id.as_deref())
     }
 
+    /// Returns the properties of a client's message as a server with message containers keeps
+    /// them: headers sorted by name and each name once, the expiration as a plain number, and no
+    /// history.
+    pub(crate) fn contained(mut self, time_to_live: Option<Duration>) -> Properties {
+        let more = self.more_mut();
+        if let Some(headers) = more.headers.take() {
+            more.headers = Some(headers.distinct());
+        }
+        if let Some(rest) = &mut more.rest {
+            rest.history = History::default();
+            rest.expiration = time_to_live.map(|time| time.as_millis().to_string().into());
+        }
+        self
+    }
+
+    /// What the server knows of the message beside its properties.
+    pub(crate) fn history(&self) -> History {
+        self.rest(|rest| Some(&rest.history)).copied().unwrap_or_default()
+    }
+
+    /// Returns the properties with another history.
+    pub(crate) fn with_history(mut self, history: History) -> Properties {
+        if history != self.history() {
+            self.rest_mut().history = history;
+        }
+        self
+    }
+
     /// Returns the properties without `expiration`, with other headers.
     pub(crate) fn dead(mut self, headers: FieldTable) -> Properties {
         let more = self.more_mut();
@@ -334,19 +375,43 @@ impl Properties {
         self
     }
 
-    /// Returns the properties as a stream delivers them: with the offset in the header
-    /// `x-stream-offset`, headers sorted by name and without arrays and tables (`CC` too), and
-    /// without `cluster-id`.
-    pub(crate) fn streamed(mut self, offset: u64) -> Properties {
-        let offset = FieldValue::I64(i64::try_from(offset).unwrap_or(i64::MAX));
+    /// Returns the properties as a stream keeps them before RabbitMQ 4.
+    pub(crate) fn kept_by_stream(mut self) -> Properties {
         let more = self.more_mut();
         if let Some(rest) = &mut more.rest {
             rest.cluster_id = None;
             rest.timestamp = rest.timestamp.map(in_milliseconds);
         }
+        more.headers = more.headers.take().map(FieldTable::streamed);
+        self
+    }
+
+    /// Returns the properties after a conversion to AMQP 1.0 and back, as a stream keeps them since
+    /// RabbitMQ 4.
+    pub(crate) fn through_amqp_1_0(mut self) -> Properties {
+        let is_persistent = self.is_persistent();
+        self.delivery_mode = Some(if is_persistent { 2 } else { 1 });
+        if self.has_more() {
+            let has_died = self.history().has_died;
+            let more = self.more_mut();
+            if let Some(rest) = &mut more.rest {
+                rest.cluster_id = None;
+                rest.timestamp = rest.timestamp.map(in_milliseconds);
+            }
+            let headers = more.headers.take().map(|headers| headers.through_amqp_1_0(has_died));
+            more.headers = headers.filter(|headers| !headers.is_empty());
+        }
+        self
+    }
+
+    /// Returns the properties of a message in a stream, with its offset among the headers, which
+    /// are sorted by name.
+    pub(crate) fn with_offset(mut self, offset: u64) -> Properties {
+        let offset = FieldValue::I64(i64::try_from(offset).unwrap_or(i64::MAX));
+        let more = self.more_mut();
         more.headers = Some(match more.headers.take() {
             None => FieldTable::single(OFFSET, offset),
-            Some(headers) => headers.streamed().with(OFFSET, offset).sorted(),
+            Some(headers) => headers.with(OFFSET, offset).sorted(),
         });
         self
     }

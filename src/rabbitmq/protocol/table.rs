@@ -178,11 +178,41 @@ impl FieldValue {
         }
     }
 
+    /// Returns whether the server considers a binding's value equal to that of a header in a
+    /// message container, as Erlang's `=:=` does: `1` does not equal `1.0`, and a timestamp in a
+    /// container has milliseconds.
+    pub(crate) fn same_contained_value(&self, header: &FieldValue) -> bool {
+        let header_whole = match header {
+            FieldValue::Timestamp(seconds) => Some(i128::from(*seconds) * 1_000),
+            _ => header.as_integer(),
+        };
+        match (self.whole(), header_whole, self.as_float(), header.as_float()) {
+            (Some(a), Some(b), ..) => a == b,
+            (None, None, Some(a), Some(b)) => a.to_bits() == b.to_bits(),
+            (None, None, None, None) => self.same_value(header),
+            _ => false,
+        }
+    }
+
     /// Integers and timestamps. The server treats both as plain integers.
     fn whole(&self) -> Option<i128> {
         match *self {
             FieldValue::Timestamp(v) => Some(v.into()),
             _ => self.as_integer(),
+        }
+    }
+
+    /// Converts the value to AMQP 1.0 and back: bytes become text, and timestamps have milliseconds
+    /// meanwhile.
+    fn converted(&mut self) {
+        match self {
+            FieldValue::Bytes(bytes) => *self = FieldValue::String(std::mem::take(bytes)),
+            FieldValue::Timestamp(seconds) => *seconds = in_milliseconds(*seconds),
+            FieldValue::Array(values) => values.iter_mut().for_each(FieldValue::converted),
+            FieldValue::Table(table) => {
+                table.0.iter_mut().for_each(|(_, value)| value.converted());
+            }
+            _ => {}
         }
     }
 
@@ -377,10 +407,36 @@ impl FieldTable {
         self
     }
 
+    /// Returns the fields that are left of headers after a conversion to AMQP 1.0 and back: arrays
+    /// and tables only under `CC` and names that begin with `x-`, bytes as text, and `x-death` only
+    /// if the server made it.
+    pub(crate) fn through_amqp_1_0(mut self, has_died: bool) -> FieldTable {
+        self.0.retain_mut(|(name, value)| {
+            let is_x = name.starts_with("x-");
+            let is_internal = matches!(name.as_str(), "x-routing-key" | "x-exchange")
+                || name.starts_with("x-basic-")
+                || name == "x-death" && !has_died;
+            let is_nested = matches!(
+                value,
+                FieldValue::Array(_) | FieldValue::Table(_) | FieldValue::Nested { .. }
+            );
+            value.converted();
+            !is_internal && (!is_nested || is_x || name == "CC")
+        });
+        self
+    }
+
     /// Returns whether one of the fields is a decimal number, over which a stream's process
     /// crashes.
     pub(crate) fn crashes_a_stream(&self) -> bool {
         self.0.iter().any(|(_, value)| matches!(value, FieldValue::Decimal { .. }))
+    }
+
+    /// Returns the fields sorted by name, of those with the same name only the first.
+    pub(crate) fn distinct(self) -> FieldTable {
+        let mut sorted = self.sorted();
+        sorted.0.dedup_by(|later, first| later.0 == first.0);
+        sorted
     }
 
     /// Returns the fields sorted by name. The server keeps the arguments of a binding in this
@@ -415,17 +471,24 @@ impl fmt::Display for FieldTable {
 
 /// Refuses a redeclaration of `what` in which the argument `name` differs.
 ///
-/// Integers of all widths are alike, and an absent queue type is `classic`.
+/// Integers of all widths are alike, and an absent queue type is `classic`; the text may name that
+/// default.
 pub(crate) fn check_same_argument(
     name: &str,
     what: &str,
     received: &FieldTable,
     current: &FieldTable,
+    names_default_type: bool,
 ) -> Result<(), Fault> {
     let (received, current) = (received.get(name), current.get(name));
+    let has_default = name == "x-queue-type" && names_default_type;
     let alone = |value: Option<&FieldValue>| match value {
         Some(value) => format!("the value '{value}' of type '{}'", value.type_name()),
         None => "none".to_owned(),
+    };
+    let named = |value: Option<&FieldValue>| match value {
+        Some(value) => format!("'{value}'"),
+        None => "'classic'".to_owned(),
     };
     let (received, current) = match (received, current) {
         (None, None) => return Ok(()),
@@ -436,6 +499,7 @@ pub(crate) fn check_same_argument(
         {
             return Ok(());
         }
+        (a, b) if has_default => (named(a), named(b)),
         (a, b) => (alone(a), alone(b)),
     };
     Err(Fault::precondition(format!(

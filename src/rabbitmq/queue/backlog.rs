@@ -11,9 +11,14 @@
 //!
 //! A queue with priorities has a *level* for each priority. The highest level that is not empty
 //! goes first, and a message returns to its own level.
+//!
+//! A quorum queue has priorities without asking for them, in an [`Order`] that depends on the
+//! version. Its line holds the messages without a priority, and in front of them those that were
+//! returned, which go before all others.
 
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use crate::rabbitmq::queue::pages::{PAGE, Pages};
+use crate::rabbitmq::version::Priorities;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -39,6 +44,40 @@ struct Rest {
     filled: [u64; 4],
     /// Number of messages in all levels.
     len: usize,
+    order: Order,
+}
+
+/// The order in which the line and the levels take turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Order {
+    /// The highest level first, then the line.
+    #[default]
+    Levels,
+    /// Two messages of level 0, then one of the line. `turn` counts the messages since then, those
+    /// included that had no competitor.
+    TwoClasses { turn: u8 },
+    /// The highest level first. The line is the level of `LINE_RANK`.
+    Ranks,
+}
+
+/// Position of the first message of a quorum queue. Messages that come back go before it.
+pub(crate) const FIRST_OF_QUORUM: Position = Position(1 << 40);
+
+/// The lowest priority of the upper class.
+const UPPER_CLASS: u8 = 5;
+
+/// Number of messages of the upper class for each of the lower.
+const WEIGHT: u8 = 2;
+
+/// The level of messages without a priority.
+const LINE_RANK: u8 = 4;
+
+/// The highest level.
+const TOP_RANK: u8 = 31;
+
+/// Returns whether a message of a quorum queue was returned.
+fn was_returned(entry: &Entry) -> bool {
+    entry.position() < FIRST_OF_QUORUM
 }
 
 /// The messages of one priority.
@@ -61,13 +100,36 @@ impl Rest {
     /// Index in `levels` of the level of a message; `None` for level 0. A priority above the
     /// highest level counts as the highest.
     fn level_of(&self, entry: &Entry) -> Option<usize> {
-        usize::from(entry.priority()).min(self.levels.len()).checked_sub(1)
+        match self.order {
+            Order::Levels => usize::from(entry.priority()).min(self.levels.len()).checked_sub(1),
+            Order::TwoClasses { .. } | Order::Ranks if was_returned(entry) => None,
+            Order::TwoClasses { .. } => (entry.priority() >= UPPER_CLASS).then_some(0),
+            Order::Ranks => {
+                let rank = entry.message.properties().priority().unwrap_or(LINE_RANK);
+                (rank != LINE_RANK).then_some(usize::from(rank.min(TOP_RANK)))
+            }
+        }
+    }
+
+    /// Index in `levels` of the level that has the turn; `None` for the line, which has this head.
+    fn turn(&self, head: Option<&Entry>) -> Option<usize> {
+        let highest = self.highest()?;
+        let goes_first = match (self.order, head) {
+            (Order::Levels, _) | (_, None) => true,
+            (_, Some(head)) if was_returned(head) => false,
+            (Order::TwoClasses { turn }, Some(_)) => turn < WEIGHT,
+            (Order::Ranks, Some(_)) => highest > usize::from(LINE_RANK),
+        };
+        goes_first.then_some(highest)
     }
 
     /// Returns a level to which the caller adds a message.
     fn fill(&mut self, level: usize) -> &mut Level {
         self.filled[level / 64] |= 1 << (level % 64);
         self.len += 1;
+        if level >= self.levels.len() {
+            self.levels.resize_with(level + 1, Level::default);
+        }
         &mut self.levels[level]
     }
 
@@ -147,6 +209,16 @@ impl Backlog {
         backlog
     }
 
+    /// The backlog of a quorum queue.
+    pub(crate) fn of_quorum(priorities: Priorities) -> Backlog {
+        let order = match priorities {
+            Priorities::None => return Backlog::default(),
+            Priorities::TwoClasses => Order::TwoClasses { turn: 0 },
+            Priorities::Strict => Order::Ranks,
+        };
+        Backlog { rest: Some(Box::new(Rest { order, ..Rest::default() })), ..Backlog::default() }
+    }
+
     pub(crate) fn len(&self) -> usize {
         let rest =
             self.rest.as_ref().map_or(0, |rest| rest.returned.len() + rest.pages.len() + rest.len);
@@ -167,9 +239,10 @@ impl Backlog {
         self.bytes
     }
 
-    /// Returns whether messages are ordered by priority.
+    /// Returns whether messages are ordered by priority because the queue asked for it.
     pub(crate) fn has_levels(&self) -> bool {
-        self.rest.as_ref().is_some_and(|rest| !rest.levels.is_empty())
+        let has_levels = |rest: &Rest| rest.order == Order::Levels && !rest.levels.is_empty();
+        self.rest.as_deref().is_some_and(has_levels)
     }
 
     /// Adds a message with a position higher than any before.
@@ -189,9 +262,10 @@ impl Backlog {
     /// The next message.
     pub(crate) fn front(&self) -> Option<&Entry> {
         let Some(rest) = &self.rest else { return self.line.front() };
-        match rest.highest() {
+        let head = front(&self.line, &rest.returned);
+        match rest.turn(head) {
             Some(level) => front(&rest.levels[level].line, &rest.levels[level].returned),
-            None => front(&self.line, &rest.returned),
+            None => head,
         }
     }
 
@@ -199,19 +273,30 @@ impl Backlog {
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         let entry = match &mut self.rest {
             None => self.line.pop_front(),
-            Some(rest) => match rest.highest() {
-                Some(level) => rest.pop(level),
-                None => {
-                    let entry = pop(&mut self.line, &mut rest.returned);
-                    if self.line.is_empty() {
-                        rest.pages.turn(&mut self.line);
+            Some(rest) => {
+                let head = front(&self.line, &rest.returned);
+                let counts = head.is_none_or(|head| !was_returned(head));
+                let turn = rest.turn(head);
+                let entry = match turn {
+                    Some(level) => rest.pop(level),
+                    None => {
+                        let entry = pop(&mut self.line, &mut rest.returned);
+                        if self.line.is_empty() {
+                            rest.pages.turn(&mut self.line);
+                        }
+                        entry
                     }
-                    if rest.is_empty() && rest.levels.is_empty() {
-                        self.rest = None;
+                };
+                let is_spent = rest.is_empty() && rest.levels.is_empty();
+                match &mut rest.order {
+                    Order::TwoClasses { turn } if counts && entry.is_some() => {
+                        *turn = if *turn == WEIGHT { 0 } else { *turn + 1 };
                     }
-                    entry
+                    Order::Levels if is_spent => self.rest = None,
+                    Order::Levels | Order::TwoClasses { .. } | Order::Ranks => {}
                 }
-            },
+                entry
+            }
         }?;
         self.bytes -= entry.message.body().len() as u64;
         Some(entry)
@@ -253,6 +338,11 @@ impl Backlog {
             all.push(entry);
         }
         self.line = VecDeque::new();
+        if let Some(rest) = &mut self.rest
+            && let Order::TwoClasses { turn } = &mut rest.order
+        {
+            *turn = 0;
+        }
         all
     }
 
@@ -277,12 +367,41 @@ impl Backlog {
     /// Returns the messages in order of delivery.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Cow<'_, Entry>> {
         let rest = self.rest.as_deref();
-        let levels = rest.into_iter().flat_map(|rest| rest.levels.iter().rev());
-        let above = levels
-            .flat_map(|level| merged(level.line.iter().map(Cow::Borrowed), Some(&level.returned)));
         let pages = rest.into_iter().flat_map(|rest| rest.pages.iter());
         let line = self.line.iter().map(Cow::Borrowed).chain(pages);
-        above.chain(merged(line, rest.map(|rest| &rest.returned)))
+        let mut line = merged(line, rest.map(|rest| &rest.returned)).peekable();
+        let levels = rest.into_iter().flat_map(|rest| &rest.levels);
+        let mut levels: Vec<_> = levels
+            .map(|level| {
+                merged(level.line.iter().map(Cow::Borrowed), Some(&level.returned)).peekable()
+            })
+            .collect();
+        let mut order = rest.map_or(Order::Levels, |rest| rest.order);
+        std::iter::from_fn(move || {
+            let highest = levels.iter_mut().rposition(|level| level.peek().is_some());
+            let is_returned =
+                order != Order::Levels && line.peek().is_some_and(|e| was_returned(e));
+            let takes_line = match order {
+                _ if is_returned => true,
+                Order::Levels => highest.is_none(),
+                Order::TwoClasses { turn } => {
+                    highest.is_none() || turn == WEIGHT && line.peek().is_some()
+                }
+                Order::Ranks => {
+                    let rank = usize::from(LINE_RANK);
+                    highest.is_none_or(|highest| highest < rank && line.peek().is_some())
+                }
+            };
+            if let Order::TwoClasses { turn } = &mut order
+                && !is_returned
+            {
+                *turn = if *turn == WEIGHT { 0 } else { *turn + 1 };
+            }
+            match highest {
+                Some(highest) if !takes_line => levels[highest].next(),
+                Some(_) | None => line.next(),
+            }
+        })
     }
 }
 
@@ -383,5 +502,41 @@ mod tests {
         assert_eq!((backlog.len(), backlog.bytes()), (4, 8));
         assert_eq!(positions(&backlog.take_all()), [3, 1, 4, 0]);
         assert_eq!((backlog.is_empty(), backlog.bytes()), (true, 0));
+    }
+
+    #[test]
+    fn a_quorum_queue_serves_two_classes_two_to_one() {
+        let mut backlog = Backlog::of_quorum(Priorities::TwoClasses);
+        let first = FIRST_OF_QUORUM.0;
+        for (position, priority) in [(0, 5), (1, 5), (2, 0), (3, 4), (4, 9), (5, 5)] {
+            backlog.push(with_priority(first + position, priority));
+        }
+        let order = |backlog: &Backlog| -> Vec<u64> {
+            backlog.iter().map(|entry| entry.position().0 % first).collect()
+        };
+        assert_eq!(order(&backlog), [0, 1, 2, 4, 5, 3]);
+        assert_eq!(backlog.pop().map(|entry| entry.position().0), Some(first));
+        assert_eq!(order(&backlog), [1, 2, 4, 5, 3]);
+        backlog.restore(vec![entry(7)]);
+        assert_eq!(order(&backlog), [7, 1, 2, 4, 5, 3], "what was returned goes first");
+        let all: Vec<u64> = backlog.take_all().iter().map(|e| e.position().0 % first).collect();
+        assert_eq!((all, backlog.len()), (vec![7, 1, 2, 4, 5, 3], 0));
+    }
+
+    #[test]
+    fn a_quorum_queue_serves_ranks_from_the_highest_and_none_is_four() {
+        let mut backlog = Backlog::of_quorum(Priorities::Strict);
+        let first = FIRST_OF_QUORUM.0;
+        let plain = Message::new(None, SmolStr::default(), Properties::default(), Bytes::new());
+        backlog.push(Entry::new(Arc::new(plain), Position(first)));
+        for (position, priority) in [(1, 0), (2, 255), (3, 4), (4, 5), (5, 31), (6, 3)] {
+            backlog.push(with_priority(first + position, priority));
+        }
+        backlog.restore(vec![with_priority(1, 0)]);
+        let all: Vec<u64> = backlog.iter().map(|entry| entry.position().0 % first).collect();
+        assert_eq!(all, [1, 2, 5, 4, 0, 3, 6, 1]);
+        backlog.check().unwrap();
+        let taken: Vec<u64> = backlog.take_all().iter().map(|e| e.position().0 % first).collect();
+        assert_eq!(taken, all);
     }
 }

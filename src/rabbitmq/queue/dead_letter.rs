@@ -9,11 +9,16 @@
 //! A message that comes back to a queue in which it died before is dropped, unless a consumer
 //! rejected it on the way, so that no message cycles forever by itself.
 //!
+//! Since RabbitMQ 4 a message is in a *container*, which keeps the deaths that the server has seen
+//! apart from the headers that the client has sent. A client cannot write a history then, and
+//! `x-last-death-…` describe the last death.
+//!
 //! Source: <https://www.rabbitmq.com/docs/dlx>, and the server's behaviour.
 
 use crate::Instant;
 use crate::rabbitmq::key::{QueueKey, VHostKey};
 use crate::rabbitmq::protocol::message::{ExchangeName, Message};
+use crate::rabbitmq::protocol::properties::History;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::version::Profile;
 use smol_str::SmolStr;
@@ -53,6 +58,8 @@ pub(crate) struct DeadLetter {
     pub(crate) keeper: Option<QueueKey>,
     /// The queues that have it safely.
     pub(crate) settled: Vec<QueueKey>,
+    /// Number of its deliveries that failed.
+    pub(crate) failures: u64,
     /// The message's number in the story, if one is told.
     pub(crate) story: Option<u64>,
 }
@@ -75,13 +82,11 @@ impl DeadLetter {
         exchange: ExchangeName,
         profile: &Profile,
     ) -> Message {
+        if profile.has_containers {
+            return self.published_from_container(now, exchange);
+        }
         let mut headers = self.message.properties().headers().cloned().unwrap_or_default();
         self.record_death(now, &mut headers);
-        if profile.reports_last_death {
-            headers.insert("x-last-death-reason", self.reason.name());
-            headers.insert("x-last-death-queue", self.queue.as_str());
-            headers.insert("x-last-death-exchange", self.message.exchange().as_str());
-        }
         let mut properties = self.message.properties().clone();
         if self.routing_key.is_some() {
             headers.remove("CC");
@@ -89,6 +94,61 @@ impl DeadLetter {
         }
         let routing_key = self.routing_key.as_ref().unwrap_or(self.message.routing_key());
         let properties = properties.dead(headers.sorted());
+        Message::new(exchange, routing_key.clone(), properties, self.message.body().clone())
+    }
+
+    /// As [`DeadLetter::published`], where the server keeps the history of deaths beside the
+    /// client's headers: a client's own `x-death` does not count.
+    fn published_from_container(&self, now: Instant, exchange: ExchangeName) -> Message {
+        let mut properties = self.message.properties().clone();
+        let mut headers = properties.headers().cloned().unwrap_or_default();
+        let history = properties.history();
+        let earlier = headers.remove("x-death").filter(|_| history.has_died);
+        let mut deaths: Vec<FieldTable> = match earlier {
+            Some(FieldValue::Array(deaths)) => deaths.into_iter().filter_map(as_table).collect(),
+            _ => Vec::new(),
+        };
+        let own = (Some(self.queue.as_str()), Some(self.reason.name()));
+        let death = match deaths.iter().position(|death| key(death) == own) {
+            Some(at) => {
+                let mut death = deaths.remove(at);
+                let count = death.get("count").and_then(FieldValue::as_integer).unwrap_or(0);
+                death.insert("count", i64::try_from(count + 1).unwrap_or(i64::MAX));
+                death
+            }
+            None => {
+                let mut death = self.first_of_its_kind(now);
+                match death.remove("original-expiration") {
+                    Some(expiration) => {
+                        FieldTable::single("original-expiration".into(), expiration)
+                            .followed_by(death)
+                    }
+                    None => death,
+                }
+            }
+        };
+        deaths.insert(0, death);
+        headers.insert("x-death", deaths.into_iter().map(FieldValue::Table).collect::<Vec<_>>());
+        let (reason, exchange_name) = (self.reason.name(), self.message.exchange().as_str());
+        if !history.has_died {
+            headers.insert("x-first-death-reason", reason);
+            headers.insert("x-first-death-queue", self.queue.as_str());
+            headers.insert("x-first-death-exchange", exchange_name);
+        }
+        headers.insert("x-last-death-reason", reason);
+        headers.insert("x-last-death-queue", self.queue.as_str());
+        headers.insert("x-last-death-exchange", exchange_name);
+        let has_new_key = self.routing_key.is_some() || history.has_new_key;
+        if self.routing_key.is_some() {
+            properties.hide_bcc(Vec::new());
+        }
+        let history = History {
+            has_died: true,
+            has_new_key,
+            failures: u32::try_from(self.failures).unwrap_or(u32::MAX),
+        };
+        let properties = properties.dead(headers.sorted()).with_history(history);
+        let routing_key = self.routing_key.as_ref().unwrap_or(self.message.routing_key());
         Message::new(exchange, routing_key.clone(), properties, self.message.body().clone())
     }
 
@@ -152,6 +212,13 @@ impl DeadLetter {
             death.insert("original-expiration", expiration);
         }
         death
+    }
+}
+
+fn as_table(value: FieldValue) -> Option<FieldTable> {
+    match value {
+        FieldValue::Table(table) => Some(table),
+        _ => None,
     }
 }
 

@@ -5,11 +5,14 @@
 //! answered here, one method for each question, or matches all three kinds; so a new kind has to
 //! answer every question before it compiles.
 
+use super::backlog::FIRST_OF_QUORUM;
 use super::quorum::Quorum;
 use super::settings::Settings;
 use super::stream::Stream;
+use crate::rabbitmq::key::ConsumerKey;
 use crate::rabbitmq::protocol::message::Position;
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::version::Profile;
 
 /// The kind of a queue, with the state that only this kind has.
 #[derive(Debug)]
@@ -20,11 +23,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) fn new(queue_type: QueueType) -> Kind {
+    pub(crate) fn new(queue_type: QueueType, profile: &'static Profile) -> Kind {
         match queue_type {
             QueueType::Classic => Kind::Classic,
-            QueueType::Quorum => Kind::Quorum(Box::default()),
-            QueueType::Stream => Kind::Stream(Box::default()),
+            QueueType::Quorum => Kind::Quorum(Box::new(Quorum::new(&profile.quorum))),
+            QueueType::Stream => Kind::Stream(Box::new(Stream::new(profile.has_containers))),
         }
     }
 
@@ -74,7 +77,7 @@ impl Kind {
     /// Position of the first message. In a quorum queue, messages that come back go before it.
     pub(crate) fn first_position(&self) -> Position {
         match self {
-            Kind::Quorum(_) => Position(1 << 40),
+            Kind::Quorum(_) => FIRST_OF_QUORUM,
             Kind::Classic | Kind::Stream(_) => Position(0),
         }
     }
@@ -102,9 +105,13 @@ impl Kind {
         self.stream().is_some()
     }
 
-    /// Returns whether the confirm of a message follows its write, not its sync, in every version.
-    pub(crate) fn confirms_on_write(&self) -> bool {
-        self.stream().is_some()
+    /// Returns whether the confirm of a message follows its write, not its sync.
+    pub(crate) fn confirms_on_write(&self, profile: &Profile) -> bool {
+        match self {
+            Kind::Classic => profile.classic_confirms_on_write,
+            Kind::Quorum(_) => false,
+            Kind::Stream(_) => true,
+        }
     }
 
     /// Returns whether some headers crash the queue process.
@@ -114,13 +121,20 @@ impl Kind {
 
     /// Returns whether a dead letter that is published at most once never arrives here.
     pub(crate) fn misses_dead_letters(&self) -> bool {
-        self.stream().is_some()
+        self.stream().is_some_and(|stream| !stream.has_containers)
     }
 
-    /// Returns whether a rejected message goes to the end, as if it were a new one: in a quorum
-    /// queue without a delivery limit.
+    /// Returns whether a rejected message goes to the end, as if it were a new one.
     pub(crate) fn moves_rejected_to_end(&self, settings: &Settings) -> bool {
-        self.is_quorum() && settings.delivery_limit.is_none()
+        self.is_quorum() && settings.moves_rejected_to_end
+    }
+
+    /// Returns whether messages that are dropped together become dead letters in the reverse order.
+    pub(crate) fn buries_last_first(&self) -> bool {
+        match self {
+            Kind::Quorum(quorum) => !quorum.rules.knows_consumers_by_tag,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
     }
 
     /// Returns whether messages that come back together are sorted by position.
@@ -148,12 +162,12 @@ impl Kind {
 
     /// Returns whether `basic.nack` and `basic.reject` are supported.
     pub(crate) fn supports_reject(&self) -> bool {
-        self.stream().is_none()
+        self.stream().is_none_or(|stream| stream.has_containers)
     }
 
     /// Returns whether `basic.recover` is supported. It crashes the process of a stream's channel.
     pub(crate) fn supports_recover(&self) -> bool {
-        self.stream().is_none()
+        self.stream().is_none_or(|stream| stream.has_containers)
     }
 
     /// Returns whether `queue.purge` is supported.
@@ -174,6 +188,22 @@ impl Kind {
 
 /// Questions about consumers.
 impl Kind {
+    /// Returns whether a consumer may say how long it may hold a delivery.
+    pub(crate) fn takes_consumer_timeouts(&self) -> bool {
+        match self {
+            Kind::Quorum(quorum) => quorum.rules.counts_failures_only,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
+    }
+
+    /// Returns whether a consumer has held a delivery for too long, and gets nothing meanwhile.
+    pub(crate) fn is_timed_out(&self, consumer: ConsumerKey) -> bool {
+        match self {
+            Kind::Quorum(quorum) => quorum.released.values().any(|held_by| *held_by == consumer),
+            Kind::Classic | Kind::Stream(_) => false,
+        }
+    }
+
     /// Returns whether a consumer without a prefetch count gets one, and a consumer that
     /// acknowledges automatically is held to its own.
     pub(crate) fn limits_every_consumer(&self) -> bool {
@@ -193,19 +223,34 @@ impl Kind {
 
     /// Returns whether the place of a cancelled consumer in the ring is kept for one turn.
     pub(crate) fn keeps_place_of_cancelled(&self) -> bool {
-        self.is_quorum()
+        match self {
+            Kind::Quorum(quorum) => quorum.rules.knows_consumers_by_tag,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
     }
 
     /// Returns whether, with a single active consumer, the others stand by in the order in which
     /// they came, whatever their priorities.
     pub(crate) fn ranks_standby_by_arrival(&self) -> bool {
-        self.is_quorum()
+        match self {
+            Kind::Quorum(quorum) => quorum.rules.knows_consumers_by_tag,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
+    }
+
+    /// Returns whether a waiting consumer with a higher priority takes over from the single active
+    /// one, as soon as that holds nothing.
+    pub(crate) fn prefers_higher_standby(&self) -> bool {
+        match self {
+            Kind::Quorum(quorum) => !quorum.rules.knows_consumers_by_tag,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
     }
 
     /// Returns whether a cancelled consumer's successor is served at once, not when something else
     /// happens to the queue.
-    pub(crate) fn serves_successor_at_once(&self) -> bool {
-        !self.is_classic()
+    pub(crate) fn serves_successor_at_once(&self, profile: &Profile) -> bool {
+        profile.serves_successor_at_once || !self.is_classic()
     }
 
     /// Returns whether the queue hears at once that the broker has closed a channel, not when the

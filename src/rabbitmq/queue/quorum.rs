@@ -2,7 +2,9 @@
 //!
 //! A message that was returned carries the count in the header `x-delivery-count`, and its headers
 //! are sorted by name. A message that was returned more often than the delivery limit dies. A
-//! rejected message goes to the front of the queue if there is a limit, and to the end otherwise.
+//! rejected message goes to the front of the queue; before 4.3 it goes to the end if there is no
+//! limit. Since 4.3 there are two counts: `x-acquired-count` of all returns, and `x-delivery-count`
+//! of the deliveries that failed, which the limit is about.
 //!
 //! A quorum queue also treats consumers differently. It knows them by channel and tag, so that a
 //! consumer that re-subscribes takes over its earlier deliveries (`ring.rs`, `channel.rs`). It
@@ -13,8 +15,10 @@
 //! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's behaviour.
 
 use super::settings::Settings;
+use crate::Instant;
 use crate::rabbitmq::key::ConsumerKey;
 use crate::rabbitmq::protocol::message::{Entry, Message, Position};
+use crate::rabbitmq::version::Quorum as Rules;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -28,12 +32,19 @@ pub(crate) fn exceeds_delivery_limit(returned: u64, limit: Option<u64>) -> bool 
 }
 
 /// The state that only a quorum queue has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Quorum {
+    /// What the version decides.
+    pub(crate) rules: &'static Rules,
     pub(crate) delivery_counts: DeliveryCounts,
     /// Consumers that acknowledged deliveries automatically since the queue last looked, with the
     /// number of deliveries.
     pub(crate) acknowledged: VecDeque<(ConsumerKey, usize)>,
+    /// Deliveries that were taken back because their consumers held them too long, by the positions
+    /// that the messages had. The channels still list them.
+    pub(crate) released: BTreeMap<Position, ConsumerKey>,
+    /// Messages that wait for their next delivery, by when they are due.
+    pub(crate) delayed: BTreeMap<(Instant, Position), Entry>,
     /// Number of dead letters that the queue keeps until they find a queue.
     pub(crate) kept_dead_letters: u64,
     /// Whether the queue is over a limit and refuses new messages.
@@ -43,6 +54,29 @@ pub(crate) struct Quorum {
 }
 
 impl Quorum {
+    pub(crate) fn new(rules: &'static Rules) -> Quorum {
+        Quorum {
+            rules,
+            delivery_counts: DeliveryCounts::default(),
+            acknowledged: VecDeque::new(),
+            released: BTreeMap::new(),
+            delayed: BTreeMap::new(),
+            kept_dead_letters: 0,
+            refuses_publishes: false,
+            last_front: 0,
+        }
+    }
+
+    /// Returns the message as a consumer gets it.
+    pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
+        self.delivery_counts.shown(entry, self.rules)
+    }
+
+    /// Returns the message as `basic.get` fetches it.
+    pub(crate) fn fetched(&self, entry: &Entry) -> Arc<Message> {
+        self.delivery_counts.fetched(entry, self.rules)
+    }
+
     /// A consumer has acknowledged automatically the delivery it was just given.
     pub(crate) fn acknowledges(&mut self, consumer: ConsumerKey) {
         match self.acknowledged.back_mut() {
@@ -72,19 +106,39 @@ impl Quorum {
     }
 }
 
-/// How often messages were returned, including those that are not ready; 0 for messages that are
-/// not listed.
+/// How often a message came back to its queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// The number of all returns.
+    pub(crate) returned: u64,
+    /// The number of deliveries that failed, including those from queues in which the message died
+    /// before.
+    pub(crate) failed: u64,
+}
+
+/// The counts of messages, including those that are not ready; 0 for messages that are not listed.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryCounts {
-    by_position: BTreeMap<Position, u64>,
+    by_position: BTreeMap<Position, Counts>,
 }
 
 impl DeliveryCounts {
-    /// Notes that a message was returned. Returns the count so far.
-    pub(crate) fn came_back(&mut self, position: Position) -> u64 {
-        let count = self.by_position.entry(position).or_default();
-        *count += 1;
-        *count
+    /// Notes that a message was returned. Returns the counts so far.
+    pub(crate) fn came_back(&mut self, position: Position, has_failed: bool) -> Counts {
+        let counts = self.by_position.entry(position).or_default();
+        counts.returned += 1;
+        counts.failed += u64::from(has_failed);
+        *counts
+    }
+
+    /// Notes that a message has failed this often in queues in which it died.
+    pub(crate) fn inherit(&mut self, position: Position, failed: u64) {
+        self.by_position.insert(position, Counts { returned: 0, failed });
+    }
+
+    /// The number of failed deliveries of a message.
+    pub(crate) fn failed(&self, position: Position) -> u64 {
+        self.by_position.get(&position).map_or(0, |counts| counts.failed)
     }
 
     /// Notes that a message left the queue.
@@ -102,26 +156,49 @@ impl DeliveryCounts {
 
     /// Notes that a message has a new position.
     pub(crate) fn moved(&mut self, from: Position, to: Position) {
-        if let Some(count) = self.by_position.remove(&from) {
-            self.by_position.insert(to, count);
+        if let Some(counts) = self.by_position.remove(&from) {
+            self.by_position.insert(to, counts);
         }
     }
 
-    /// Returns the message as a consumer gets it: with its count, if it was returned before.
-    pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
-        match self.by_position.get(&entry.position()) {
-            Some(_) => self.counted(entry),
-            None => Arc::clone(&entry.message),
+    /// Returns the message as a consumer gets it: with its counts, if it was returned before.
+    pub(crate) fn shown(&self, entry: &Entry, rules: &Rules) -> Arc<Message> {
+        let Some(counts) = self.by_position.get(&entry.position()) else {
+            return Arc::clone(&entry.message);
+        };
+        // A message that failed in another queue and was not returned here shows that count.
+        let returned = if counts.returned > 0 { counts.returned } else { counts.failed };
+        match rules.counts_failures_only {
+            true if counts.failed > 0 => {
+                with_headers(entry, &[(DELIVERY_COUNT, counts.failed), (ACQUIRED_COUNT, returned)])
+            }
+            true => with_headers(entry, &[(ACQUIRED_COUNT, returned)]),
+            false => with_headers(entry, &[(DELIVERY_COUNT, returned)]),
         }
     }
 
-    /// Returns the message as `basic.get` fetches it: always with its count.
-    pub(crate) fn counted(&self, entry: &Entry) -> Arc<Message> {
-        let count = self.by_position.get(&entry.position()).copied().unwrap_or(0);
-        let properties = entry.message.properties();
-        let mut headers = properties.headers().cloned().unwrap_or_default();
-        headers.insert("x-delivery-count", i64::try_from(count).unwrap_or(i64::MAX));
-        let properties = properties.clone().with_headers(headers.sorted());
-        Arc::new(entry.message.with_properties(properties))
+    /// Returns the message as `basic.get` fetches it.
+    pub(crate) fn fetched(&self, entry: &Entry, rules: &Rules) -> Arc<Message> {
+        if rules.shows_count_at_first && !self.by_position.contains_key(&entry.position()) {
+            return with_headers(entry, &[(DELIVERY_COUNT, 0)]);
+        }
+        self.shown(entry, rules)
     }
+}
+
+/// The header with the number of returns, or since 4.3 of failed deliveries.
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// The header with the number of returns, since 4.3.
+const ACQUIRED_COUNT: &str = "x-acquired-count";
+
+/// Returns the message with these counts among its headers, which are sorted.
+fn with_headers(entry: &Entry, counts: &[(&str, u64)]) -> Arc<Message> {
+    let properties = entry.message.properties();
+    let mut headers = properties.headers().cloned().unwrap_or_default();
+    for (name, count) in counts {
+        headers.insert(*name, i64::try_from(*count).unwrap_or(i64::MAX));
+    }
+    let properties = properties.clone().with_headers(headers.sorted());
+    Arc::new(entry.message.with_properties(properties))
 }

@@ -11,6 +11,7 @@ use crate::rabbitmq::protocol::error::{Fault, queue_in_vhost};
 use crate::rabbitmq::protocol::limits::{MAX_EXPIRY, MAX_PRIORITY, MAX_SEGMENT_BYTES};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::version::SettingRules;
 use crate::rabbitmq::vhost::policy::{Policy, effective};
 use crate::sort::sort_by_key;
 use smol_str::SmolStr;
@@ -38,6 +39,35 @@ pub(crate) enum Overflow {
     RejectPublishDlx,
 }
 
+/// The returned messages that a quorum queue delays, and for how long (`x-delayed-retry-…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DelayedRetry {
+    delays_failed: bool,
+    delays_released: bool,
+    min: Duration,
+    max: Option<Duration>,
+}
+
+impl DelayedRetry {
+    fn new(kind: Option<&str>, min: Option<Duration>, max: Option<Duration>) -> Option<Self> {
+        let (delays_failed, delays_released) = match kind? {
+            "all" => (true, true),
+            "failed" => (true, false),
+            "returned" => (false, true),
+            _ => return None,
+        };
+        Some(DelayedRetry { delays_failed, delays_released, min: min?, max })
+    }
+
+    /// Returns the delay of a message whose delivery failed or not, and that has failed this often.
+    pub(crate) fn delay(self, has_failed: bool, failures: u64) -> Option<Duration> {
+        let applies = if has_failed { self.delays_failed } else { self.delays_released };
+        let times = u32::try_from(failures.max(1)).unwrap_or(u32::MAX);
+        let delay = self.min.saturating_mul(times);
+        applies.then(|| self.max.map_or(delay, |max| delay.min(max)))
+    }
+}
+
 /// The settings of a queue, from all sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -55,6 +85,12 @@ pub(crate) struct Settings {
     pub(crate) sets_delivery_limit: bool,
     /// Whether the delivery limit is negative; the version decides what that means.
     pub(crate) has_negative_delivery_limit: bool,
+    /// Whether a rejected message of a quorum queue goes to the end; the version decides that.
+    pub(crate) moves_rejected_to_end: bool,
+    /// How long a delivery may be unacknowledged, since RabbitMQ 4.
+    pub(crate) consumer_timeout: Option<Duration>,
+    /// The delays before returned messages are delivered again, since 4.3.
+    pub(crate) delayed_retry: Option<DelayedRetry>,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_segment_bytes: Option<u64>,
 }
@@ -65,10 +101,15 @@ impl Settings {
         arguments: &FieldTable,
         policy: Option<&Policy>,
         operator: Option<&Policy>,
+        rules: &SettingRules,
     ) -> Settings {
         let get = |key: &str| {
             let argument = arguments.get(&format!("x-{key}"));
             effective(key, argument, policy, operator)
+        };
+        let limit = match rules.has_mirroring {
+            true => get("delivery-limit"),
+            false => largest_if_negative("delivery-limit", arguments, policy, operator),
         };
         let integer = |key: &str| get(key)?.as_integer().and_then(|n| u64::try_from(n).ok());
         let time = |key: &str| integer(key).map(Duration::from_millis);
@@ -91,11 +132,19 @@ impl Settings {
             overflow,
             dead_letter_exchange: text("dead-letter-exchange"),
             dead_letter_routing_key: text("dead-letter-routing-key"),
-            delivery_limit: integer("delivery-limit"),
-            sets_delivery_limit: get("delivery-limit").is_some(),
-            has_negative_delivery_limit: get("delivery-limit")
+            delivery_limit: limit.and_then(FieldValue::as_integer).and_then(|n| n.try_into().ok()),
+            sets_delivery_limit: limit.is_some(),
+            has_negative_delivery_limit: limit
                 .and_then(FieldValue::as_integer)
                 .is_some_and(|limit| limit < 0),
+            moves_rejected_to_end: false,
+            consumer_timeout: time("consumer-timeout").filter(|_| rules.has_those_of_4_0),
+            delayed_retry: DelayedRetry::new(
+                get("delayed-retry-type").and_then(FieldValue::as_str),
+                time("delayed-retry-min"),
+                time("delayed-retry-max"),
+            )
+            .filter(|_| rules.has_those_of_4_3),
             max_age: get("max-age").and_then(FieldValue::as_str).and_then(|age| {
                 match Age::parse(age) {
                     Age::Valid(age) => Some(age),
@@ -110,6 +159,24 @@ impl Settings {
     pub(crate) fn is_plain(&self) -> bool {
         *self == Settings { expires: self.expires, ..Settings::default() }
     }
+}
+
+/// Returns the effective value of a number for which a negative value means unlimited: the largest
+/// if any is negative, and otherwise the smallest.
+fn largest_if_negative<'a>(
+    key: &str,
+    arguments: &'a FieldTable,
+    policy: Option<&'a Policy>,
+    operator: Option<&'a Policy>,
+) -> Option<&'a FieldValue> {
+    let argument = arguments.get(&format!("x-{key}"));
+    let of = |policy: Option<&'a Policy>| policy.and_then(|policy| policy.definition.get(key));
+    let number = |value: &&FieldValue| value.as_integer().unwrap_or(i128::MAX);
+    let set = || [argument, of(operator), of(policy)].into_iter().flatten();
+    if set().any(|value| number(&value) < 0) {
+        return set().max_by_key(number);
+    }
+    set().min_by_key(number)
 }
 
 /// The settings of a queue, which take no memory if they are the default ones.
@@ -129,6 +196,9 @@ static DEFAULT: Settings = Settings {
     delivery_limit: None,
     sets_delivery_limit: false,
     has_negative_delivery_limit: false,
+    moves_rejected_to_end: false,
+    consumer_timeout: None,
+    delayed_retry: None,
     max_age: None,
     max_segment_bytes: None,
 };
@@ -163,10 +233,12 @@ enum Check {
     RoutingKey,
     Bool,
     OneOf(&'static [&'static str], &'static str),
+    Mode,
     Version,
     Age,
     Strategy,
     Locator,
+    MasterLocator,
 }
 
 /// The reason why the value of an argument is invalid.
@@ -212,41 +284,85 @@ const COMPARED_OF_QUORUM: &[&str] = &[
     "x-queue-leader-locator",
 ];
 
+/// The types of queue that take an argument in each generation of versions.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    with_mirroring: u8,
+    since_4_0: u8,
+    since_4_3: u8,
+}
+
+impl Taken {
+    const fn always(types: u8) -> Taken {
+        Taken { with_mirroring: types, since_4_0: types, since_4_3: types }
+    }
+
+    const fn since_4_3(types: u8) -> Taken {
+        Taken { with_mirroring: 0, since_4_0: 0, since_4_3: types }
+    }
+
+    /// The bits of the types in this version.
+    fn by(self, rules: &SettingRules) -> u8 {
+        match (rules.has_those_of_4_0, rules.has_those_of_4_3) {
+            (_, true) => self.since_4_3,
+            (true, false) => self.since_4_0,
+            (false, false) => self.with_mirroring,
+        }
+    }
+}
+
 /// The arguments of queues, in the order in which the server compares and checks them: name, types
 /// of queue that take it, permitted values.
-const ARGUMENTS: &[(&str, u8, Check)] = &[
-    ("x-expires", CLASSIC | QUORUM, Check::Expiry { zero: false }),
-    ("x-message-ttl", CLASSIC | QUORUM, Check::Expiry { zero: true }),
-    ("x-dead-letter-exchange", CLASSIC | QUORUM, Check::Any),
-    ("x-dead-letter-routing-key", CLASSIC | QUORUM, Check::RoutingKey),
-    ("x-dead-letter-strategy", QUORUM, Check::Strategy),
-    ("x-max-length", CLASSIC | QUORUM, Check::NonNegative),
-    ("x-max-length-bytes", CLASSIC | QUORUM | STREAM, Check::NonNegative),
-    ("x-max-in-memory-length", QUORUM, Check::NonNegative),
-    ("x-max-in-memory-bytes", QUORUM, Check::NonNegative),
-    ("x-max-priority", CLASSIC, Check::Priority),
+const ARGUMENTS: &[(&str, Taken, Check)] = &[
+    ("x-expires", Taken::always(CLASSIC | QUORUM), Check::Expiry { zero: false }),
+    ("x-message-ttl", Taken::always(CLASSIC | QUORUM), Check::Expiry { zero: true }),
+    ("x-dead-letter-exchange", Taken::always(CLASSIC | QUORUM), Check::Any),
+    ("x-dead-letter-routing-key", Taken::always(CLASSIC | QUORUM), Check::RoutingKey),
+    ("x-dead-letter-strategy", Taken::always(QUORUM), Check::Strategy),
+    ("x-max-length", Taken::always(CLASSIC | QUORUM), Check::NonNegative),
+    ("x-max-length-bytes", Taken::always(CLASSIC | QUORUM | STREAM), Check::NonNegative),
+    ("x-max-in-memory-length", Taken::always(QUORUM), Check::NonNegative),
+    ("x-max-in-memory-bytes", Taken::always(QUORUM), Check::NonNegative),
+    ("x-max-priority", Taken::always(CLASSIC), Check::Priority),
     (
         "x-overflow",
-        CLASSIC | QUORUM,
+        Taken::always(CLASSIC | QUORUM),
         Check::OneOf(&["drop-head", "reject-publish", "reject-publish-dlx"], "overflow"),
     ),
-    ("x-queue-mode", CLASSIC, Check::OneOf(&["default", "lazy"], "queue mode")),
-    ("x-queue-version", CLASSIC, Check::Version),
-    ("x-single-active-consumer", CLASSIC | QUORUM, Check::Bool),
-    ("x-queue-type", CLASSIC | QUORUM | STREAM, Check::Text),
-    ("x-quorum-initial-group-size", QUORUM, Check::Positive),
-    ("x-max-age", STREAM, Check::Age),
-    ("x-stream-max-segment-size-bytes", STREAM, Check::SegmentSize),
-    ("x-initial-cluster-size", STREAM, Check::Positive),
-    ("x-queue-leader-locator", QUORUM | STREAM, Check::Locator),
-    ("x-delivery-limit", QUORUM, Check::Any),
-    ("x-queue-master-locator", CLASSIC, Check::Any),
+    ("x-queue-mode", Taken::always(CLASSIC), Check::Mode),
+    ("x-queue-version", Taken::always(CLASSIC), Check::Version),
+    ("x-single-active-consumer", Taken::always(CLASSIC | QUORUM), Check::Bool),
+    ("x-consumer-timeout", Taken::since_4_3(QUORUM), Check::NonNegative),
+    ("x-consumer-disconnected-timeout", Taken::since_4_3(QUORUM), Check::NonNegative),
+    ("x-queue-type", Taken::always(CLASSIC | QUORUM | STREAM), Check::Text),
+    ("x-quorum-initial-group-size", Taken::always(QUORUM), Check::Positive),
+    ("x-max-age", Taken::always(STREAM), Check::Age),
+    ("x-stream-max-segment-size-bytes", Taken::always(STREAM), Check::SegmentSize),
+    ("x-stream-filter-size-bytes", Taken::since_4_3(STREAM), Check::NonNegative),
+    ("x-initial-cluster-size", Taken::always(STREAM), Check::Positive),
+    (
+        "x-queue-leader-locator",
+        Taken {
+            with_mirroring: QUORUM | STREAM,
+            since_4_0: CLASSIC | QUORUM | STREAM,
+            since_4_3: CLASSIC | QUORUM | STREAM,
+        },
+        Check::Locator,
+    ),
+    ("x-delivery-limit", Taken::always(QUORUM), Check::Any),
+    ("x-delayed-retry-type", Taken::since_4_3(QUORUM), Check::Any),
+    ("x-delayed-retry-min", Taken::since_4_3(QUORUM), Check::Any),
+    ("x-delayed-retry-max", Taken::since_4_3(QUORUM), Check::Any),
+    ("x-queue-master-locator", Taken::always(CLASSIC), Check::MasterLocator),
 ];
 
 /// Returns the arguments that a redeclaration must repeat, in the order of comparison: those that a
 /// queue of this type takes.
-pub(crate) fn compared(kind: QueueType) -> impl Iterator<Item = &'static str> {
-    let of_this_type = |(_, types, _): &&(&str, u8, Check)| types & bit(kind) != 0;
+pub(crate) fn compared(
+    kind: QueueType,
+    rules: &SettingRules,
+) -> impl Iterator<Item = &'static str> {
+    let of_this_type = |row: &&(&str, Taken, Check)| row.1.by(rules) & bit(kind) != 0;
     let names = ARGUMENTS.iter().filter(of_this_type).map(|(name, ..)| *name);
     let mut names: Vec<&str> = names.collect();
     if kind == QueueType::Quorum {
@@ -264,6 +380,7 @@ pub(crate) fn check_arguments(
     vhost: &str,
     name: &str,
     arguments: &FieldTable,
+    rules: &SettingRules,
 ) -> Result<QueueType, Fault> {
     let what = queue_in_vhost(vhost, name);
     let invalid = |argument: &str, why: &str| {
@@ -291,36 +408,67 @@ pub(crate) fn check_arguments(
             return Err(invalid("x-queue-type", &why));
         }
     };
-    let bit = bit(kind);
-    let given = ARGUMENTS.iter().filter_map(|row| Some((row, arguments.get(row.0)?)));
-    for ((argument, types, _), _) in given.clone() {
-        if types & bit == 0 {
-            return Err(Fault::precondition(format!(
-                "invalid arg '{argument}' for {what} of queue type {}",
-                kind.module()
-            )));
-        }
+    // 3.10 looks at the names first, later versions at the values of what the type takes.
+    if rules.has_mirroring {
+        check_names(kind, &what, arguments, rules)?;
     }
+    let bit = bit(kind);
+    let rows = ARGUMENTS.iter().filter(|row| row.1.by(rules) & bit != 0);
+    let given = rows.filter_map(|row| Some((row, arguments.get(row.0)?)));
     let size = arguments.get("x-stream-max-segment-size-bytes").and_then(FieldValue::as_integer);
     for ((argument, _, check), value) in given {
         if *check == Check::SegmentSize && size.is_some_and(|size| size > MAX_SEGMENT_BYTES) {
             let reason = format!("Exceeded max value for {argument}");
             return Err(Fault::precondition(reason));
         }
-        check_value(*check, value, arguments).map_err(|why| match why {
+        check_value(*check, value, arguments, rules).map_err(|why| match why {
             BadValue::Crashes => Fault::internal(),
             BadValue::Refused(text) => invalid(argument, &text),
         })?;
     }
-    match arguments.get("x-queue-master-locator").map(FieldValue::as_str) {
-        None | Some(Some("client-local" | "min-masters" | "random")) => Ok(kind),
-        // The server crashes over an unknown locator.
-        Some(_) => Err(Fault::internal()),
+    if !rules.has_mirroring {
+        check_names(kind, &what, arguments, rules)?;
+    }
+    Ok(kind)
+}
+
+/// Refuses arguments that only queues of other types take. 3.10 looks for them in the order of its
+/// own table, later versions in the client's order.
+fn check_names(
+    kind: QueueType,
+    what: &str,
+    arguments: &FieldTable,
+    rules: &SettingRules,
+) -> Result<(), Fault> {
+    let is_foreign = |name: &str| {
+        let row = ARGUMENTS.iter().find(|row| row.0 == name);
+        let types = row.map_or(0, |row| row.1.by(rules));
+        types != 0 && types & bit(kind) == 0
+    };
+    let foreign = match rules.has_mirroring {
+        true => {
+            let names = ARGUMENTS.iter().map(|row| row.0);
+            let mut given = names.filter(|name| arguments.get(name).is_some());
+            given.find(|name| is_foreign(name))
+        }
+        false => arguments.iter().map(|(name, _)| name).find(|name| is_foreign(name)),
+    };
+    match foreign {
+        None => Ok(()),
+        Some(name) => Err(Fault::precondition(format!(
+            "invalid arg '{name}' for {what} of queue type {}",
+            kind.module()
+        ))),
     }
 }
 
 /// Checks a value as the server does.
-fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Result<(), BadValue> {
+fn check_value(
+    check: Check,
+    value: &FieldValue,
+    arguments: &FieldTable,
+    rules: &SettingRules,
+) -> Result<(), BadValue> {
     let unacceptable = || format!("{{unacceptable_type,{}}}", value.type_name());
     let integer = || {
         let wrong = || format!("\"expected integer, got {}\"", value.type_name());
@@ -369,8 +517,14 @@ fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Resu
             _ if what == "overflow" => Err("invalid_overflow".into()),
             asked => Err(format!("\"unsupported {what} '{asked}'\"").into()),
         },
+        Check::Mode if rules.has_those_of_4_3 => Ok(()),
+        Check::Mode => match text()? {
+            "default" | "lazy" => Ok(()),
+            asked => Err(format!("\"unsupported queue mode '{asked}'\"").into()),
+        },
         Check::Version => match integer()? {
-            1 | 2 => Ok(()),
+            2 => Ok(()),
+            1 if !rules.has_those_of_4_3 => Ok(()),
             v if v < 0 => Err(format!("{{value_negative,{v}}}").into()),
             v => Err(format!("\"unsupported queue version '{v}'\"").into()),
         },
@@ -386,6 +540,12 @@ fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Resu
         Check::Locator => match text()? {
             "client-local" | "balanced" | "random" | "least-leaders" => Ok(()),
             _ => Err("invalid_queue_locator_arg".into()),
+        },
+        Check::MasterLocator => match value.as_str() {
+            _ if !rules.has_mirroring => Ok(()),
+            Some("client-local" | "min-masters" | "random") => Ok(()),
+            // The server crashes over an unknown locator.
+            _ => Err(BadValue::Crashes),
         },
     }
 }

@@ -24,9 +24,12 @@ use rustc_hash::FxBuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) log: Log,
+    /// Whether messages are kept in the form of AMQP 1.0, since RabbitMQ 4. A stream then settles a
+    /// rejected delivery as if it were acknowledged.
+    pub(crate) has_containers: bool,
     /// The message appended last. Readers at the end of the stream get it without decoding the log.
     newest: Option<(u64, Arc<Message>)>,
     /// The offset that each reader reads next, in the order in which readers arrived.
@@ -84,6 +87,11 @@ impl Start {
 }
 
 impl Stream {
+    pub(crate) fn new(has_containers: bool) -> Stream {
+        let readers = IndexMap::default();
+        Stream { log: Log::default(), has_containers, newest: None, readers }
+    }
+
     pub(crate) fn readers(&self) -> usize {
         self.readers.len()
     }
@@ -120,7 +128,7 @@ impl Stream {
         let offset = (*next).max(self.log.first_offset());
         let message = match &self.newest {
             Some((newest, message)) if *newest == offset => {
-                let properties = message.properties().clone().streamed(offset);
+                let properties = message.properties().clone().with_offset(offset);
                 message.with_properties(properties)
             }
             _ => self.log.read(offset)?,
@@ -136,6 +144,15 @@ impl Stream {
         message: &Arc<Message>,
         retention: Retention,
     ) -> u64 {
+        let properties = message.properties();
+        let kept = match self.has_containers {
+            true => Some(properties.clone().through_amqp_1_0()),
+            // Most messages have nothing that a stream does not keep.
+            false if properties.has_more() => Some(properties.clone().kept_by_stream()),
+            false => None,
+        };
+        let converted = kept.map(|kept| Arc::new(message.with_properties(kept)));
+        let message = converted.as_ref().unwrap_or(message);
         let offset = self.log.append(now, message, retention);
         self.newest = Some((offset, Arc::clone(message)));
         offset

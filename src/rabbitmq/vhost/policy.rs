@@ -17,6 +17,7 @@ use super::pattern::Pattern;
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::version::SettingRules;
 use crate::rabbitmq::vhost::error::AdminError;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -34,27 +35,68 @@ pub enum ApplyTo {
     Queues,
     /// Exchanges: `exchanges`.
     Exchanges,
+    /// Classic queues: `classic_queues`, since RabbitMQ 4.
+    ClassicQueues,
+    /// Quorum queues: `quorum_queues`, since RabbitMQ 4.
+    QuorumQueues,
+    /// Streams: `streams`, since RabbitMQ 4.
+    Streams,
 }
 
 impl ApplyTo {
-    /// Its name: `all`, `queues` or `exchanges`.
+    const ALL: [ApplyTo; 6] = [
+        ApplyTo::All,
+        ApplyTo::Queues,
+        ApplyTo::Exchanges,
+        ApplyTo::ClassicQueues,
+        ApplyTo::QuorumQueues,
+        ApplyTo::Streams,
+    ];
+
+    /// Its name: `all`, `queues`, `exchanges`, and so on.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             ApplyTo::All => "all",
             ApplyTo::Queues => "queues",
             ApplyTo::Exchanges => "exchanges",
+            ApplyTo::ClassicQueues => "classic_queues",
+            ApplyTo::QuorumQueues => "quorum_queues",
+            ApplyTo::Streams => "streams",
         }
     }
 
     /// Returns the value with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<ApplyTo> {
-        [ApplyTo::All, ApplyTo::Queues, ApplyTo::Exchanges].into_iter().find(|a| a.name() == name)
+        ApplyTo::ALL.into_iter().find(|apply_to| apply_to.name() == name)
     }
 
-    fn covers(self, kind: ApplyTo) -> bool {
-        self == ApplyTo::All || self == kind
+    fn covers(self, object: Object) -> bool {
+        match (self, object) {
+            (ApplyTo::All, _)
+            | (ApplyTo::Exchanges, Object::Exchange)
+            | (ApplyTo::Queues, Object::Queue(_))
+            | (ApplyTo::ClassicQueues, Object::Queue(QueueType::Classic))
+            | (ApplyTo::QuorumQueues, Object::Queue(QueueType::Quorum))
+            | (ApplyTo::Streams, Object::Queue(QueueType::Stream)) => true,
+            (
+                ApplyTo::Queues
+                | ApplyTo::ClassicQueues
+                | ApplyTo::QuorumQueues
+                | ApplyTo::Streams
+                | ApplyTo::Exchanges,
+                Object::Exchange | Object::Queue(_),
+            ) => false,
+        }
+    }
+
+    /// Returns whether only RabbitMQ 4 and later know it.
+    pub(crate) fn names_type_of_queue(self) -> bool {
+        match self {
+            ApplyTo::All | ApplyTo::Queues | ApplyTo::Exchanges => false,
+            ApplyTo::ClassicQueues | ApplyTo::QuorumQueues | ApplyTo::Streams => true,
+        }
     }
 }
 
@@ -68,14 +110,18 @@ pub(crate) enum Object {
 impl Object {
     /// Returns whether a policy suits this kind. A policy with any key that a queue's type does not
     /// know does not.
-    fn takes(self, policy: &Policy) -> bool {
-        match self {
-            Object::Exchange => policy.apply_to.covers(ApplyTo::Exchanges),
+    fn takes(self, policy: &Policy, rules: &SettingRules) -> bool {
+        let suits = match self {
+            Object::Exchange => true,
             Object::Queue(kind) => {
-                let unknown = |(key, _)| UNKNOWN.contains(&(kind, key));
-                policy.apply_to.covers(ApplyTo::Queues) && !policy.definition.iter().any(unknown)
+                let more: &[(QueueType, &str)] =
+                    if rules.has_mirroring { UNKNOWN_BEFORE_4 } else { UNKNOWN_SINCE_4 };
+                let unknown =
+                    |(key, _)| UNKNOWN.contains(&(kind, key)) || more.contains(&(kind, key));
+                !policy.definition.iter().any(unknown)
             }
-        }
+        };
+        suits && policy.apply_to.covers(self)
     }
 }
 
@@ -83,7 +129,6 @@ impl Object {
 const UNKNOWN: &[(QueueType, &str)] = &[
     (QueueType::Classic, "max-age"),
     (QueueType::Classic, "stream-max-segment-size-bytes"),
-    (QueueType::Classic, "queue-leader-locator"),
     (QueueType::Classic, "initial-cluster-size"),
     (QueueType::Classic, "delivery-limit"),
     (QueueType::Classic, "dead-letter-strategy"),
@@ -118,6 +163,17 @@ const UNKNOWN: &[(QueueType, &str)] = &[
     (QueueType::Stream, "ha-promote-on-shutdown"),
     (QueueType::Stream, "ha-promote-on-failure"),
     (QueueType::Stream, "queue-master-locator"),
+];
+
+/// Keys that a type of queue does not know before RabbitMQ 4.
+const UNKNOWN_BEFORE_4: &[(QueueType, &str)] = &[(QueueType::Classic, "queue-leader-locator")];
+
+/// Keys that a type of queue does not know since RabbitMQ 4.
+const UNKNOWN_SINCE_4: &[(QueueType, &str)] = &[
+    (QueueType::Classic, "max-in-memory-length"),
+    (QueueType::Classic, "max-in-memory-bytes"),
+    (QueueType::Classic, "target-group-size"),
+    (QueueType::Stream, "target-group-size"),
 ];
 
 /// A policy, as `rabbitmqctl set_policy` takes it.
@@ -176,9 +232,14 @@ impl Policies {
     }
 
     /// Returns the policy that counts for an object of this kind and name.
-    pub(crate) fn matching(&self, object: Object, name: &str) -> Option<&Policy> {
+    pub(crate) fn matching(
+        &self,
+        object: Object,
+        name: &str,
+        rules: &SettingRules,
+    ) -> Option<&Policy> {
         let all = self.by_name.values();
-        let matching = all.filter(|(p, pattern)| object.takes(p) && pattern.matches(name));
+        let matching = all.filter(|(p, pattern)| object.takes(p, rules) && pattern.matches(name));
         let best = matching.min_by_key(|(policy, _)| (Reverse(policy.priority), &policy.name));
         best.map(|(policy, _)| policy)
     }
@@ -230,6 +291,9 @@ pub(crate) fn merged(policy: Option<&Policy>, operator: Option<&Policy>) -> Fiel
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rabbitmq::version::Version;
+
+    const RULES: &SettingRules = &Version::V3_10.profile().settings;
 
     fn policy(name: &str, pattern: &str, priority: i64) -> (Policy, Pattern) {
         let compiled = Pattern::new(pattern).unwrap();
@@ -246,7 +310,9 @@ mod tests {
             policies.set(policy, compiled);
         }
         let name = |queue: &str| {
-            policies.matching(Object::Queue(QueueType::Classic), queue).map(|p| p.name.as_str())
+            policies
+                .matching(Object::Queue(QueueType::Classic), queue, RULES)
+                .map(|p| p.name.as_str())
         };
         assert_eq!((name("q1"), name("zq"), name("x")), (Some("b"), Some("b"), Some("other")));
     }
@@ -259,7 +325,8 @@ mod tests {
             let policy = Policy { priority, ..Policy::new(name, "", definition) };
             policies.set(policy, Pattern::new("").unwrap());
         }
-        let name = |kind| policies.matching(Object::Queue(kind), "q").map(|p| p.name.as_str());
+        let name =
+            |kind| policies.matching(Object::Queue(kind), "q", RULES).map(|p| p.name.as_str());
         let types = [QueueType::Classic, QueueType::Quorum, QueueType::Stream];
         assert_eq!(types.map(name), [Some("ttl"), Some("ttl"), Some("age")]);
     }

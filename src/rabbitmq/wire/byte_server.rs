@@ -8,7 +8,7 @@
 //! Source: AMQP 0-9-1, section 2.2.4; RabbitMQ 3.10.8, observed.
 
 use super::decode::ConnectionMethod;
-use super::dialect::PROTOCOL_HEADER;
+use super::dialect::{AMQP_1_0, answer};
 use super::encode::{To, connection_close, encode};
 use super::fault::WireFault;
 use super::session::{Demand, Phase, Session};
@@ -349,9 +349,13 @@ impl ByteServer {
                 session.dialect = dialect;
                 start(dialect, self.broker.version(), &mut session.out);
             }
-            Demand::Refuse => {
-                session.out.extend_from_slice(&PROTOCOL_HEADER);
-                self.hang_up(id);
+            Demand::Refuse(header) => {
+                let serves_1_0 = self.broker.profile().serves_amqp_1_0;
+                session.out.extend_from_slice(&answer(header, serves_1_0));
+                // The server goes on with a client of AMQP 1.0, which is not modelled.
+                if !(serves_1_0 && header == AMQP_1_0) {
+                    self.hang_up(id);
+                }
             }
             Demand::Crash { channel } => {
                 if phase != Phase::Closed || channel == 0 {

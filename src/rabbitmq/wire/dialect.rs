@@ -4,11 +4,15 @@
 
 use crate::rabbitmq::protocol::error::MethodId;
 
-/// The header with which a client of AMQP 0-9-1 begins, and the answer to any other header.
-pub(super) const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";
+/// The header with which a client of AMQP 0-9-1 begins.
+const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";
+
+/// The header with which a client of AMQP 1.0 begins, and since RabbitMQ 4 the answer to most
+/// headers that are not accepted.
+pub(super) const AMQP_1_0: [u8; 8] = *b"AMQP\x03\x01\0\0";
 
 /// Other headers that are accepted: clients of AMQP 0-9 are treated as clients of 0-9-1, those of
-/// AMQP 0-8 in their own dialect.
+/// AMQP 0-8 in their own dialect, which a server of AMQP 1.0 has forgotten.
 const OTHER_HEADERS: [([u8; 8], Dialect); 3] = [
     (*b"AMQP\x01\x01\0\x09", Dialect::V0_9_1),
     (*b"AMQP\x01\x01\x08\0", Dialect::V0_8),
@@ -61,8 +65,18 @@ impl Dialect {
 }
 
 /// Returns the dialect of a client that begins with this header, if it is accepted.
-pub(super) fn dialect(header: [u8; 8]) -> Option<Dialect> {
+pub(super) fn dialect(header: [u8; 8], serves_amqp_1_0: bool) -> Option<Dialect> {
     let own = (PROTOCOL_HEADER, Dialect::V0_9_1);
     let served = std::iter::once(own).chain(OTHER_HEADERS);
-    served.into_iter().find(|(known, _)| *known == header).map(|(_, dialect)| dialect)
+    let mut served = served.filter(|(_, dialect)| !serves_amqp_1_0 || *dialect == Dialect::V0_9_1);
+    served.find(|(known, _)| *known == header).map(|(_, dialect)| dialect)
+}
+
+/// Returns the answer to a header that is not accepted.
+pub(super) fn answer(header: [u8; 8], serves_amqp_1_0: bool) -> [u8; 8] {
+    match header {
+        [b'A', b'M', b'Q', b'P', 0, 0, minor, _] if minor >= 9 => PROTOCOL_HEADER,
+        _ if serves_amqp_1_0 => AMQP_1_0,
+        _ => PROTOCOL_HEADER,
+    }
 }

@@ -7,10 +7,9 @@ use super::encode::{connection_close, method};
 use super::fault::WireFault;
 use super::login;
 use super::session::Phase;
-use super::start::MECHANISMS;
 use crate::rabbitmq::protocol::error::{MethodId, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::protocol::limits::{CHANNEL_MAX, FRAME_MAX, FRAME_MIN, HEARTBEAT};
+use crate::rabbitmq::protocol::limits::{CHANNEL_MAX, FRAME_MAX, HEARTBEAT};
 use crate::rabbitmq::protocol::method::Method;
 use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
@@ -26,13 +25,15 @@ impl ByteServer {
         response: &[u8],
     ) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let login = MECHANISMS.contains(&mechanism).then(|| login::read(mechanism, response));
+        let offered = self.broker.profile().server.mechanisms;
+        let login = offered.contains(&mechanism).then(|| login::read(mechanism, response));
         let Some(login) = login.flatten() else {
             return self.give_up(id);
         };
         let capabilities = client.get("capabilities");
         let can = |name| login::has_capability(capabilities, name);
-        if self.broker.authenticate(&login.user, &login.password) {
+        let is_anonymous = mechanism == login::ANONYMOUS;
+        if is_anonymous || self.broker.authenticate(&login.user, &login.password) {
             session.options.user = login.user;
             session.options.password = login.password;
             session.options.consumer_cancel_notify = can("consumer_cancel_notify");
@@ -70,7 +71,7 @@ impl ByteServer {
     ) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let channels = 1..=CHANNEL_MAX;
-        let frames = FRAME_MIN..=FRAME_MAX;
+        let frames = self.broker.profile().frame_min..=FRAME_MAX;
         if !channels.contains(&channel_max) || !frames.contains(&frame_max) {
             return self.give_up(id);
         }

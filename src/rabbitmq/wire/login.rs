@@ -7,6 +7,9 @@ use super::table::read_table;
 use crate::rabbitmq::protocol::table::FieldValue;
 use smol_str::SmolStr;
 
+/// The mechanism that logs in without a password, since RabbitMQ 4.
+pub(super) const ANONYMOUS: &str = "ANONYMOUS";
+
 /// A user and a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Login {
@@ -18,6 +21,8 @@ pub(super) struct Login {
 pub(super) fn read(mechanism: &str, response: &[u8]) -> Option<Login> {
     match mechanism {
         "PLAIN" => plain(response),
+        // Whatever the response, the client is the configured user.
+        ANONYMOUS => Some(login(b"guest", b"guest")),
         _ => amqplain(response),
     }
 }

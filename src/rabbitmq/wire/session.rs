@@ -41,8 +41,8 @@ pub(super) enum Phase {
 pub(super) enum Demand {
     /// They begin with an accepted protocol header.
     Start(Dialect),
-    /// They belong to another protocol.
-    Refuse,
+    /// They belong to another protocol, and begin with this header.
+    Refuse([u8; 8]),
     Connection(MethodId, ConnectionMethod),
     /// A method that is not allowed on channel 0.
     Misplaced(MethodId),
@@ -175,7 +175,7 @@ impl Session {
     ) -> Option<Demand> {
         while !self.deaf && !self.hung_up {
             if self.phase == Phase::Header {
-                return self.read_header(input);
+                return self.read_header(input, broker.profile().serves_amqp_1_0);
             }
             if !self.front.is_empty() {
                 if !self.complete_front(input) {
@@ -211,13 +211,14 @@ impl Session {
         None
     }
 
-    fn read_header(&mut self, input: &mut &[u8]) -> Option<Demand> {
+    fn read_header(&mut self, input: &mut &[u8], serves_amqp_1_0: bool) -> Option<Demand> {
         let (head, rest) = input.split_at(input.len().min(8 - self.front.len()));
         self.front.extend_from_slice(head);
         *input = rest;
         let header: [u8; 8] = self.front[..].try_into().ok()?;
         self.front.clear();
-        Some(dialect(header).map_or(Demand::Refuse, Demand::Start))
+        let dialect = dialect(header, serves_amqp_1_0);
+        Some(dialect.map_or(Demand::Refuse(header), Demand::Start))
     }
 
     /// Completes the incomplete frame. Returns whether it is complete, or broken.

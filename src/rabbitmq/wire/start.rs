@@ -1,7 +1,7 @@
 //! `connection.start`: what a server sends first.
 //!
-//! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.2; the properties are those of RabbitMQ 3.10.8 on
-//! Erlang/OTP 25, in its order.
+//! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.2; the properties are those of the version, in the
+//! server's order.
 
 use super::dialect::Dialect;
 use super::encode::method;
@@ -11,9 +11,8 @@ use crate::rabbitmq::protocol::error::MethodId;
 use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::version::Version;
 
-pub(super) const MECHANISMS: [&str; 2] = ["PLAIN", "AMQPLAIN"];
-
 fn server_properties(dialect: Dialect, version: Version) -> FieldTable {
+    let server = &version.profile().server;
     let capabilities: &[&str] = &[
         "publisher_confirms",
         "exchange_exchange_bindings",
@@ -34,19 +33,20 @@ fn server_properties(dialect: Dialect, version: Version) -> FieldTable {
             },
         )
         .with("cluster_name", "rabbit@localhost")
-        .with("copyright", "Copyright (c) 2007-2022 VMware, Inc. or its affiliates.")
+        .with("copyright", server.copyright)
         .with("information", "Licensed under the MPL 2.0. Website: https://rabbitmq.com")
-        .with("platform", "Erlang/OTP 25.2.3")
+        .with("platform", server.platform)
         .with("product", "RabbitMQ")
         .with("version", version.number())
 }
 
 /// Writes `connection.start`.
 pub(super) fn start(dialect: Dialect, version: Version, out: &mut Vec<u8>) {
+    let mechanisms = version.profile().server.mechanisms.join(" ");
     method(0, MethodId::new(10, 10), out, |out| {
         out.extend_from_slice(&dialect.version());
         write_table(&server_properties(dialect, version), out);
-        with_length(out, |out| out.extend_from_slice(MECHANISMS.join(" ").as_bytes()));
+        with_length(out, |out| out.extend_from_slice(mechanisms.as_bytes()));
         with_length(out, |out| out.extend_from_slice(b"en_US"));
     });
 }

@@ -6,6 +6,7 @@ use crate::played::ours::Ours;
 use crate::played::scenario::play;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use stunt_double::rabbitmq::Version;
 
 const CONNECTIONS: [&str; 2] = ["a", "b"];
 
@@ -69,17 +70,17 @@ impl Case {
         beginning
     }
 
-    /// All steps as a scenario, with the answers of our broker.
-    pub(super) fn scenario(&self) -> Result<String, String> {
+    /// All steps as a scenario, with the answers of our broker of this version.
+    pub(super) fn scenario(&self, version: Version) -> Result<String, String> {
         let mut scenario = self.beginning();
         for (number, step) in self.steps.iter().enumerate() {
             for part in step.template.split(" ; ") {
-                let known = Known::from(&play(&scenario, &mut Ours::new())?);
+                let known = Known::from(&play(&scenario, &mut Ours::new(version))?);
                 let line = Line { step, number, nonsense: self.theme.nonsense, known };
                 scenario += &line.written(part);
             }
         }
-        play(&scenario, &mut Ours::new()).map_err(|why| format!("{why}\n{scenario}"))
+        play(&scenario, &mut Ours::new(version)).map_err(|why| format!("{why}\n{scenario}"))
     }
 }
 

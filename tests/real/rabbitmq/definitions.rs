@@ -11,8 +11,8 @@ const TOPOLOGY: &str = include_str!("../../../examples/definitions/topology.json
 
 /// Imports a file into a real server, and returns what that exports.
 fn through_the_real_one(node: &Node, text: &str) -> String {
-    let file = node.folder().join("definitions.json");
-    let path = file.to_str().unwrap().to_owned();
+    let (file, seen) = node.file("definitions.json");
+    let path = seen.to_str().unwrap().to_owned();
     std::fs::write(&file, text).unwrap();
     node.control(&["import_definitions".to_owned(), path.clone()]).unwrap();
     std::fs::remove_file(&file).unwrap();
@@ -58,7 +58,7 @@ fn assert_same(ours: &str, real: &str) {
 fn both_brokers_export_the_same_definitions() {
     let Some(node) = Node::start() else { return };
     let names = Stream::calm(Site::new("definitions.names"), 0);
-    let mut broker = Broker::new(BrokerOptions::default(), names);
+    let mut broker = Broker::new(BrokerOptions::default().with_version(node.version()), names);
     let real = through_the_real_one(&node, TOPOLOGY);
     let ours = through_ours(&mut broker, TOPOLOGY);
     assert_same(&ours, &real);

@@ -19,6 +19,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use stunt_double::rabbitmq::Version;
 
 /// Number of differing conversations after which the test stops.
 const ENOUGH: u64 = 5;
@@ -41,12 +42,13 @@ enum Verdict {
 /// The real server, with a new vhost for each conversation.
 struct Place<'a> {
     node: &'a Mutex<Node>,
+    version: Version,
     vhosts: VHosts<'a>,
 }
 
 impl Place<'_> {
     fn compare(&self, case: &Case, again: usize) -> Verdict {
-        let ours = match case.scenario() {
+        let ours = match case.scenario(self.version) {
             Ok(ours) => ours,
             Err(why) => return Verdict::Different(why),
         };
@@ -113,7 +115,7 @@ impl Place<'_> {
                     "recorded is RabbitMQ, played is ours ({name}): {}\n\
                      again: {}STUNT_DOUBLE_REAL_SEED={seed} STUNT_DOUBLE_REAL_CASES=1 cargo test \
                      --test real random_conversations; or write the scenario to \
-                     tests/rabbitmq/recorded/x.txt and STUNT_DOUBLE_SCENARIO=x cargo test\n",
+                     tests/rabbitmq/recorded/3.10/x.txt and STUNT_DOUBLE_SCENARIO=x cargo test\n",
                     self.smaller(case, why),
                     of.unwrap_or_default(),
                 );
@@ -150,8 +152,9 @@ fn random_conversations() {
     let first = number("STUNT_DOUBLE_REAL_SEED", 1);
     let theme = std::env::var("STUNT_DOUBLE_REAL_THEME").ok();
     let workers = number("STUNT_DOUBLE_REAL_WORKERS", 4);
+    let version = node.version();
     let (node, tally) = (Mutex::new(node), Tally::default());
-    let place = Place { node: &node, vhosts: VHosts::new(&node) };
+    let place = Place { node: &node, version, vhosts: VHosts::new(&node) };
     // A conversation mostly waits for silence.
     std::thread::scope(|scope| {
         for _ in 0..workers {

@@ -1,4 +1,4 @@
-//! The real RabbitMQ, if version 3.10 is on the `PATH`; otherwise each test reports that it was
+//! The real RabbitMQ, if 3.10, 4.0 or 4.3 is installed (`node.rs` says where); otherwise each test reports that it was
 //! skipped, and why.
 
 mod conversation;

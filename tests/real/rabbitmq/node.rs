@@ -2,6 +2,10 @@
 //! when the value is dropped.
 //!
 //! It has its own `epmd`, so that no other is used or left behind.
+//!
+//! `STUNT_DOUBLE_RABBITMQ_ROOT` names a folder with the files of a whole system in which another
+//! version of RabbitMQ is installed, such as the unpacked packages of a newer Debian. The node then
+//! runs in there, by `chroot`, which requires root.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,12 +13,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
+use stunt_double::rabbitmq::Version;
 
 /// Number of attempts to connect before the node counts as not starting.
 const TRIES: u32 = 600;
 
 /// Time between two attempts.
 const BETWEEN: Duration = Duration::from_millis(100);
+
+/// The environment variable that names the root of the system in which RabbitMQ is installed.
+const ROOT: &str = "STUNT_DOUBLE_RABBITMQ_ROOT";
+
+/// The versions that can be compared: how their numbers begin.
+const KNOWN: [(&str, Version); 3] =
+    [("3.10.", Version::V3_10), ("4.0.", Version::V4_0), ("4.3.", Version::V4_3)];
 
 /// Where Debian has the scripts themselves. Those on the `PATH` require a user of their own.
 const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
@@ -25,10 +37,14 @@ pub(crate) struct Node {
     beam: Child,
     epmd: Child,
     setting: Setting,
+    version: Version,
 }
 
 /// The environment of a node and of its commands.
 struct Setting {
+    /// The system in which it runs, if that is not the machine's own.
+    root: Option<PathBuf>,
+    /// As the machine sees it.
     folder: PathBuf,
     name: String,
     port: u16,
@@ -37,7 +53,7 @@ struct Setting {
 }
 
 impl Node {
-    /// Starts a node. Prints the reason and returns `None` if there is no RabbitMQ 3.10.
+    /// Starts a node. Prints the reason and returns `None` if there is no RabbitMQ that is modelled.
     pub(crate) fn start() -> Option<Node> {
         match Node::try_start() {
             Ok(node) => Some(node),
@@ -51,8 +67,9 @@ impl Node {
     fn try_start() -> Result<Node, String> {
         crate::wanted()?;
         let number = NUMBER.fetch_add(1, Relaxed);
-        let folder =
-            std::env::temp_dir().join(format!("stunt-double-amqp-{}-{number}", std::process::id()));
+        let root = std::env::var_os(ROOT).map(PathBuf::from).filter(|root| root.is_dir());
+        let temporary = root.as_ref().map_or_else(std::env::temp_dir, |root| root.join("tmp"));
+        let folder = temporary.join(format!("stunt-double-amqp-{}-{number}", std::process::id()));
         let ports: Vec<TcpListener> = (0..3)
             .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .collect::<Result<_, _>>()
@@ -63,20 +80,22 @@ impl Node {
             port: port(0),
             distribution_port: port(1),
             epmd_port: port(2),
+            root,
             folder,
         };
         drop(ports);
         setting.prepare().map_err(|why| format!("no folder for a node: {why}"))?;
         // First, or the other processes would start one that nobody stops.
         let mut epmd = setting.spawn_epmd()?;
-        let beam = match setting.check_version().and_then(|()| setting.spawn_beam()) {
-            Ok(beam) => beam,
+        let started = setting.version().and_then(|version| Ok((version, setting.spawn_beam()?)));
+        let (version, beam) = match started {
+            Ok(started) => started,
             Err(why) => {
                 end(&mut epmd);
                 return Err(why);
             }
         };
-        let mut node = Node { beam, epmd, setting };
+        let mut node = Node { beam, epmd, setting, version };
         node.wait_until_it_listens()?;
         Ok(node)
     }
@@ -94,10 +113,17 @@ impl Node {
         Err("rabbitmq-server does not listen".to_owned())
     }
 
-    /// Its folder, which is removed with it.
+    /// The version that it is, among those that are modelled.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// A file in its folder, which is removed with it: the path for us, and the path for the node.
     #[cfg(feature = "definitions")]
-    pub(crate) fn folder(&self) -> &Path {
-        &self.setting.folder
+    pub(crate) fn file(&self, name: &str) -> (PathBuf, PathBuf) {
+        let file = self.setting.folder.join(name);
+        let seen = self.setting.seen_inside(&file);
+        (file, seen)
     }
 
     /// Its address, for a client of its own.
@@ -154,15 +180,35 @@ impl Setting {
     /// A command that knows only this node.
     fn script(&self, name: &str) -> Command {
         let script = Path::new(SCRIPTS).join(name);
-        let mut command = Command::new(if script.exists() { script } else { name.into() });
+        let exists = self.root.is_some() || script.exists();
+        self.program(if exists { script.as_os_str() } else { name.as_ref() })
+    }
+
+    /// Returns a command that runs a program of the node's system, in the node's environment.
+    fn program(&self, program: &std::ffi::OsStr) -> Command {
+        let mut command = match &self.root {
+            Some(root) => {
+                let mut command = Command::new("chroot");
+                command.arg(root).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
         self.surround(&mut command);
         command
     }
 
+    /// The path of a file as the node sees it.
+    fn seen_inside(&self, file: &Path) -> PathBuf {
+        let inside = self.root.as_ref().and_then(|root| file.strip_prefix(root).ok());
+        inside.map_or_else(|| file.to_owned(), |inside| Path::new("/").join(inside))
+    }
+
     fn surround(&self, command: &mut Command) {
-        let path = |name: &str| self.folder.join(name);
+        let path = |name: &str| self.seen_inside(&self.folder.join(name));
         command
             .env("HOME", path("home"))
+            .env("LC_ALL", "C.UTF-8")
             .env("RABBITMQ_NODENAME", &self.name)
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
             .env("RABBITMQ_DIST_PORT", self.distribution_port.to_string())
@@ -181,20 +227,18 @@ impl Setting {
             .stdin(Stdio::null());
     }
 
-    fn check_version(&self) -> Result<(), String> {
+    fn version(&self) -> Result<Version, String> {
         let version = self.script("rabbitmqctl").args(["--silent", "version"]).output();
         let version =
             version.map_err(|why| format!("no rabbitmq-server to compare with: {why}"))?;
         let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-        if version.starts_with("3.10.") {
-            return Ok(());
-        }
-        Err(format!("rabbitmq-server is not 3.10: {version}"))
+        let known = KNOWN.iter().find(|(number, _)| version.starts_with(number));
+        let version = known.map(|(_, version)| *version).ok_or(version);
+        version.map_err(|version| format!("rabbitmq-server is not a known version: {version:?}"))
     }
 
     fn spawn_epmd(&self) -> Result<Child, String> {
-        let mut command = Command::new("epmd");
-        self.surround(&mut command);
+        let mut command = self.program("epmd".as_ref());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().map_err(|why| format!("epmd does not start: {why}"))
     }

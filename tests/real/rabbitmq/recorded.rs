@@ -1,13 +1,16 @@
-//! The real server answers as recorded; with `STUNT_DOUBLE_RECORD=1` the recordings are written
-//! anew.
+//! The real server answers as recorded; with `STUNT_DOUBLE_RECORD=1` the recordings of its version
+//! are written anew. A conversation in which it does not differ from the version before has no file
+//! of its own.
 //!
 //! Recordings with waits or administration take minutes. They are played only if
 //! `STUNT_DOUBLE_SCENARIO` is set, to a part of their names; if it is empty, all are played.
 
 use super::node::Node;
 use super::side::Real;
-use crate::played::scenario::{difference, files, play};
+use crate::played::recordings::{Recording, file, recordings, unrecorded};
+use crate::played::scenario::{difference, play};
 use std::sync::Mutex;
+use stunt_double::rabbitmq::Version;
 
 /// Number of times a conversation is repeated before it counts as different.
 const PATIENT_TRIES: usize = 6;
@@ -34,34 +37,48 @@ fn is_luck(name: &str, recorded: &str, played: &str) -> bool {
 #[test]
 fn rabbitmq_answers_as_recorded() {
     let Some(node) = Node::start() else { return };
+    let version = node.version();
     let node = Mutex::new(node);
     let is_set = |name: &str| std::env::var_os(name).is_some();
     let record = is_set("STUNT_DOUBLE_RECORD");
     let all = record || is_set("STUNT_DOUBLE_SCENARIO");
     let mut differ = Vec::new();
-    for (name, file, recorded) in files() {
+    for recording in recordings(version) {
+        let Recording { name, text: recorded, .. } = &recording;
         let slow = ["= wait", "= ctl", "= restart", "= kill"];
         if !all && slow.iter().any(|slow| recorded.contains(slow)) {
             continue;
         }
+        let is_foreign = record && !file(version, name).exists();
+        let said = if is_foreign { unrecorded(recorded) } else { recorded.clone() };
         let mut played =
-            if record { Err(String::new()) } else { play(&recorded, &mut Real::in_a_hurry(&node)) };
+            if record { Err(String::new()) } else { play(&said, &mut Real::in_a_hurry(&node)) };
         // A busy machine makes the server slow, so it is asked again with more patience.
         for _ in 0..PATIENT_TRIES {
-            if played.as_ref() == Ok(&recorded) || record && played.is_ok() {
+            if played.as_ref() == Ok(recorded) || record && played.is_ok() {
                 break;
             }
-            played = play(&recorded, &mut Real::new(&node));
+            played = play(&said, &mut Real::new(&node));
         }
         match played {
-            Ok(played) if played == recorded => {}
-            Ok(played) if record => std::fs::write(file, played).unwrap(),
-            Ok(played) if is_luck(&name, &recorded, &played) => {
+            Ok(played) if record => write(version, &recording, &played),
+            Ok(played) if played == *recorded => {}
+            Ok(played) if is_luck(name, recorded, &played) => {
                 println!("{name}: the server had other luck than when it was recorded");
             }
-            Ok(played) => differ.push(format!("{name}: {}", difference(&recorded, &played))),
+            Ok(played) => differ.push(format!("{name}: {}", difference(recorded, &played))),
             Err(why) => differ.push(format!("{name}: {why}")),
         }
     }
     assert!(differ.is_empty(), "{} differ:\n{}", differ.len(), differ.join("\n"));
+}
+
+/// Writes what was played, unless it is what the version before has.
+fn write(version: Version, recording: &Recording, played: &str) {
+    let file = file(version, &recording.name);
+    if recording.inherited.as_deref() != Some(played) {
+        std::fs::write(file, played).unwrap();
+    } else if file.exists() {
+        std::fs::remove_file(file).unwrap();
+    }
 }

@@ -167,8 +167,7 @@ impl Log {
         }
     }
 
-    /// Returns the message at an offset, with its offset in the header `x-stream-offset` and
-    /// without the header `CC`.
+    /// Returns the message at an offset, with its offset in the header `x-stream-offset`.
     pub(crate) fn read(&self, offset: u64) -> Option<Message> {
         let after = self.segments.partition_point(|segment| segment.first_offset <= offset);
         let segment = self.segments.get(after.checked_sub(1)?)?;
@@ -184,7 +183,7 @@ impl Log {
         let routing_key = std::str::from_utf8(record.take(key_length)).unwrap_or_default().into();
         let body_length = record.number() as usize;
         let body = Bytes::copy_from_slice(record.take(body_length));
-        let properties = properties.streamed(offset);
+        let properties = properties.with_offset(offset);
         Some(Message::new(exchange.clone(), routing_key, properties, body))
     }
 }
@@ -294,7 +293,7 @@ mod tests {
             assert_eq!(given, offset as u64);
         }
         for (offset, message) in messages.iter().enumerate() {
-            let properties = message.properties().clone().streamed(offset as u64);
+            let properties = message.properties().clone().with_offset(offset as u64);
             let expected = message.with_properties(properties);
             assert_eq!(log.read(offset as u64), Some(expected));
         }

@@ -1,10 +1,11 @@
 //! The permitted contents of a policy, checked as the server checks them when the policy is set: a
 //! table of keys, who may set them, and their permitted values.
 //!
-//! Source: `rabbitmqctl set_policy` and `set_operator_policy` of 3.10.8.
+//! Source: `rabbitmqctl set_policy` and `set_operator_policy` of 3.10.8, 4.0.5 and 4.3.6.
 
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::version::SettingRules;
 use crate::rabbitmq::vhost::error::AdminError;
 
 /// The role that sets a policy: operators may set limits only.
@@ -19,6 +20,8 @@ pub(crate) enum Whose {
 enum Check {
     NonNegative,
     Positive,
+    Integer,
+    FilterSize,
     Text,
     Age,
     OneOf(&'static [&'static str]),
@@ -27,58 +30,133 @@ enum Check {
     Anything,
 }
 
-/// The keys: name, whether operators may set it, permitted values, and the server's name for it.
-const KEYS: &[(&str, bool, Check, &str)] = &[
-    ("alternate-exchange", false, Check::Text, "alternate exchange name"),
-    ("dead-letter-exchange", false, Check::Text, "dead letter exchange name"),
-    ("dead-letter-routing-key", false, Check::Text, "dead letter routing key"),
-    (
-        "dead-letter-strategy",
-        false,
-        Check::OneOf(&["at-most-once", "at-least-once"]),
-        "dead letter strategy",
-    ),
-    ("delivery-limit", true, Check::NonNegative, "delivery limit"),
-    ("expires", true, Check::Positive, "queue expiry"),
-    ("ha-mode", false, Check::Anything, ""),
-    ("ha-params", false, Check::Anything, ""),
-    ("ha-promote-on-failure", false, Check::Anything, ""),
-    ("ha-promote-on-shutdown", false, Check::Anything, ""),
-    ("ha-sync-batch-size", false, Check::Anything, ""),
-    ("ha-sync-mode", false, Check::Anything, ""),
-    ("initial-cluster-size", false, Check::Anything, ""),
-    ("max-age", false, Check::Age, "max age"),
-    ("max-in-memory-bytes", true, Check::NonNegative, "maximum memory in bytes"),
-    ("max-in-memory-length", true, Check::NonNegative, "maximum memory in bytes"),
-    ("max-length", true, Check::NonNegative, "maximum length"),
-    ("max-length-bytes", true, Check::NonNegative, "maximum length in bytes"),
-    ("message-ttl", true, Check::NonNegative, "message TTL"),
-    (
-        "overflow",
-        false,
-        Check::OneOf(&["drop-head", "reject-publish", "reject-publish-dlx"]),
-        "overflow value",
-    ),
-    (
-        "queue-leader-locator",
-        false,
-        Check::OneOf(&["client-local", "balanced", "random", "least-leaders"]),
-        "queue leader locator value",
-    ),
-    ("queue-master-locator", false, Check::Anything, ""),
-    ("queue-mode", false, Check::OneOf(&["default", "lazy"]), "queue-mode value"),
-    ("queue-version", false, Check::Version, "queue-version value"),
-    ("stream-max-segment-size-bytes", false, Check::NonNegative, "segment size"),
-];
+/// The versions that know a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Always,
+    Before4,
+    Since4,
+    Since4_3,
+}
+
+impl Known {
+    fn by(self, rules: &SettingRules) -> bool {
+        match self {
+            Known::Always => true,
+            Known::Before4 => rules.has_mirroring,
+            Known::Since4 => rules.has_those_of_4_0,
+            Known::Since4_3 => rules.has_those_of_4_3,
+        }
+    }
+}
+
+/// A key: its name, the versions that know it, whether operators may set it (since 4, too),
+/// permitted values, and the server's name for it.
+type Row = (&'static str, Known, Operators, Check, &'static str);
+
+/// Whether operators may set a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operators {
+    Never,
+    Since4,
+    Always,
+}
+
+const OVERFLOW: Check = Check::OneOf(&["drop-head", "reject-publish", "reject-publish-dlx"]);
+
+const STRATEGY: Check = Check::OneOf(&["at-most-once", "at-least-once"]);
+
+const LOCATOR: Check = Check::OneOf(&["client-local", "balanced", "random", "least-leaders"]);
+
+const RETRY: Check = Check::OneOf(&["all", "failed", "returned", "disabled"]);
+
+const KEYS: &[Row] = {
+    use Known::{Always, Before4, Since4, Since4_3};
+    use Operators as By;
+    &[
+        ("alternate-exchange", Always, By::Never, Check::Text, "alternate exchange name"),
+        (
+            "consumer-disconnected-timeout",
+            Since4_3,
+            By::Never,
+            Check::NonNegative,
+            "consumer disconnected timeout",
+        ),
+        ("consumer-timeout", Since4, By::Never, Check::NonNegative, "consumer timeout"),
+        ("dead-letter-exchange", Always, By::Never, Check::Text, "dead letter exchange name"),
+        ("dead-letter-routing-key", Always, By::Never, Check::Text, "dead letter routing key"),
+        ("dead-letter-strategy", Always, By::Never, STRATEGY, "dead letter strategy"),
+        (
+            "delayed-retry-max",
+            Since4_3,
+            By::Always,
+            Check::Positive,
+            "delayed retry maximum delay. Must be a positive integer",
+        ),
+        (
+            "delayed-retry-min",
+            Since4_3,
+            By::Always,
+            Check::Positive,
+            "delayed retry minimum delay. Must be a positive integer",
+        ),
+        (
+            "delayed-retry-type",
+            Since4_3,
+            By::Always,
+            RETRY,
+            "delayed retry type. Must be one of: all, failed, returned, disabled",
+        ),
+        ("delivery-limit", Before4, By::Always, Check::NonNegative, "delivery limit"),
+        ("delivery-limit", Since4, By::Always, Check::Integer, "delivery limit"),
+        ("expires", Always, By::Always, Check::Positive, "queue expiry"),
+        ("ha-mode", Before4, By::Never, Check::Anything, ""),
+        ("ha-params", Before4, By::Never, Check::Anything, ""),
+        ("ha-promote-on-failure", Before4, By::Never, Check::Anything, ""),
+        ("ha-promote-on-shutdown", Before4, By::Never, Check::Anything, ""),
+        ("ha-sync-batch-size", Before4, By::Never, Check::Anything, ""),
+        ("ha-sync-mode", Before4, By::Never, Check::Anything, ""),
+        ("initial-cluster-size", Before4, By::Never, Check::Anything, ""),
+        ("initial-cluster-size", Since4, By::Never, Check::NonNegative, "cluster size"),
+        ("max-age", Always, By::Never, Check::Age, "max age"),
+        ("max-in-memory-bytes", Always, By::Always, Check::NonNegative, "maximum memory in bytes"),
+        ("max-in-memory-length", Always, By::Always, Check::NonNegative, "maximum memory in bytes"),
+        ("max-length", Always, By::Always, Check::NonNegative, "maximum length"),
+        ("max-length-bytes", Always, By::Always, Check::NonNegative, "maximum length in bytes"),
+        ("message-ttl", Always, By::Always, Check::NonNegative, "message TTL"),
+        ("overflow", Always, By::Since4, OVERFLOW, "overflow value"),
+        ("queue-leader-locator", Always, By::Never, LOCATOR, "queue leader locator value"),
+        ("queue-master-locator", Always, By::Since4, Check::Anything, ""),
+        ("queue-mode", Always, By::Never, Check::OneOf(&["default", "lazy"]), "queue-mode value"),
+        ("queue-version", Always, By::Since4, Check::Version, "queue-version value"),
+        (
+            "stream-filter-size-bytes",
+            Since4,
+            By::Never,
+            Check::FilterSize,
+            "filter size. Valid range is 16-255",
+        ),
+        ("stream-max-segment-size-bytes", Always, By::Never, Check::NonNegative, "segment size"),
+        ("target-group-size", Since4, By::Always, Check::Positive, "qq target count value"),
+    ]
+};
 
 /// Refuses a definition that the server would refuse.
-pub(crate) fn check(definition: &FieldTable, whose: Whose) -> Result<(), AdminError> {
+pub(crate) fn check(
+    definition: &FieldTable,
+    whose: Whose,
+    rules: &SettingRules,
+) -> Result<(), AdminError> {
     if definition.is_empty() {
         return Err(AdminError::InvalidPolicy("no policy provided".to_owned()));
     }
     let row = |key: &str| {
-        let found = KEYS.iter().find(|(name, ..)| *name == key);
-        found.filter(|(_, operators_too, ..)| whose == Whose::User || *operators_too)
+        let found = KEYS.iter().find(|(name, known, ..)| *name == key && known.by(rules));
+        found.filter(|(_, _, operators, ..)| match (whose, operators) {
+            (Whose::User, _) | (Whose::Operator, Operators::Always) => true,
+            (Whose::Operator, Operators::Since4) => rules.has_those_of_4_0,
+            (Whose::Operator, Operators::Never) => false,
+        })
     };
     let sorted = definition.clone().sorted();
     let unknown: Vec<String> = sorted
@@ -91,14 +169,30 @@ pub(crate) fn check(definition: &FieldTable, whose: Whose) -> Result<(), AdminEr
         return Err(AdminError::InvalidPolicy(text));
     }
     for (key, value) in sorted.iter() {
-        if let Some((_, _, check, what)) = row(key)
+        if let Some((_, _, _, check, what)) = row(key)
             && !check.admits(value)
         {
             let text = format!("{} is not a valid {what}", shown(value));
             return Err(AdminError::InvalidPolicy(text));
         }
     }
-    Ok(())
+    check_retry(definition)
+}
+
+/// Refuses a delayed retry whose delays do not fit together.
+fn check_retry(definition: &FieldTable) -> Result<(), AdminError> {
+    let kind = definition.get("delayed-retry-type").and_then(FieldValue::as_str);
+    let delay = |key: &str| definition.get(key).and_then(FieldValue::as_integer);
+    let text = match (kind, delay("delayed-retry-min"), delay("delayed-retry-max")) {
+        (Some(kind), None, _) if kind != "disabled" => {
+            format!("delayed-retry-min is required when delayed-retry-type is {kind}")
+        }
+        (_, Some(min), Some(max)) if max < min => {
+            format!("delayed-retry-max ({max}) must not be smaller than delayed-retry-min ({min})")
+        }
+        _ => return Ok(()),
+    };
+    Err(AdminError::InvalidPolicy(text))
 }
 
 /// Returns a value as Erlang prints it.
@@ -114,6 +208,8 @@ impl Check {
         match self {
             Check::NonNegative => value.as_integer().is_some_and(|n| n >= 0),
             Check::Positive => value.as_integer().is_some_and(|n| n > 0),
+            Check::Integer => value.as_integer().is_some(),
+            Check::FilterSize => value.as_integer().is_some_and(|n| (16..=255).contains(&n)),
             Check::Text => matches!(value, FieldValue::String(_)),
             Check::Age => {
                 value.as_str().is_some_and(|text| matches!(Age::parse(text), Age::Valid(_)))
@@ -128,9 +224,11 @@ impl Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rabbitmq::version::Version;
 
     fn said(key: &str, value: impl Into<FieldValue>, whose: Whose) -> String {
-        match check(&FieldTable::new().with(key, value), whose) {
+        let rules = &Version::V3_10.profile().settings;
+        match check(&FieldTable::new().with(key, value), whose, rules) {
             Ok(()) => "ok".to_owned(),
             Err(AdminError::InvalidPolicy(text)) => text,
             Err(other) => other.to_string(),
@@ -147,7 +245,8 @@ mod tests {
         assert_eq!(said("overflow", "foo", user), "<<\"foo\">> is not a valid overflow value");
         assert_eq!(said("max-age", "7x", user), "<<\"7x\">> is not a valid max age");
         assert_eq!(said("foo", 1, user), "[{<<\"foo\">>,1}] are not recognised policy settings");
-        let none = check(&FieldTable::new(), user).unwrap_err();
+        let rules = &Version::V3_10.profile().settings;
+        let none = check(&FieldTable::new(), user, rules).unwrap_err();
         assert_eq!(none, AdminError::InvalidPolicy("no policy provided".to_owned()));
     }
 
