@@ -8,7 +8,7 @@ use stunt_double::sim::{Config, Latency, Node, Sim};
 use stunt_double::{Shutdown, Site, Stream};
 
 /// Number of worlds, and of commands that each client sends.
-const WORLDS: u64 = 24;
+const WORLDS: u64 = 40;
 const COMMANDS: u64 = 250;
 
 /// Commands, in which capital letters stand for something to draw: `K` for a string's key, `L` for
@@ -31,10 +31,13 @@ const COMMANDS_DRAWN: &[&str] = &[
     "PFADD p V",
     "MSET K V K V",
     "PEXPIRE K T",
+    "PEXPIRE K T",
     "PEXPIRE L T",
     "PEXPIRE X T NX",
     "PEXPIRE Z T GT",
     "EXPIRE S 1",
+    "PERSIST K",
+    "PERSIST K",
     "PERSIST K",
     "PERSIST L",
     "PERSIST X",
