@@ -186,3 +186,11 @@ fn words_about_replicas_are_checked() {
         ],
     );
 }
+
+#[test]
+fn debug_replicate_sends_any_command() {
+    let mut wire = Wire::new();
+    wire.sent_to(1, 1, "SYNC");
+    assert_eq!(wire.streamed("DEBUG REPLICATE set a b"), "set a b");
+    assert_eq!(wire.streamed("EXISTS a"), "");
+}
