@@ -120,6 +120,10 @@ pub(crate) struct Profile {
     /// Whether the next consumer of a classic queue takes over at once from a single active one
     /// that is cancelled.
     pub(crate) serves_successor_at_once: bool,
+    /// Whether a body that is longer than its header says breaks the connection at once.
+    pub(crate) refuses_longer_bodies: bool,
+    /// Whether a client's `basic.cancel-ok`, which the server never asks for, crashes the channel.
+    pub(crate) crashes_over_cancel_ok: bool,
     /// Whether the commit of a publish to a queue that was deleted meanwhile fails at once, with a
     /// reason.
     pub(crate) commits_fail_at_once: bool,
@@ -162,6 +166,11 @@ pub(crate) struct Texts {
     pub(crate) deleted_vhost_is_down: bool,
     /// Whether refusals of streams say `stream queue …` instead of `stream queues queue …`.
     pub(crate) say_stream_queue: bool,
+    /// Whether the server's own terms show through: a type of queue in brackets, an age in
+    /// milliseconds.
+    pub(crate) show_terms: bool,
+    /// Whether an offset of a stream that is not one closes the channel only, with a reason.
+    pub(crate) explain_offsets: bool,
     /// The refusal of one channel more than a user may have.
     pub(crate) channel_limit: ChannelLimit,
 }
@@ -196,6 +205,8 @@ pub(crate) struct Quorum {
     /// a waiting consumer of higher priority takes over from a single active one, and a cancelled
     /// consumer does not keep its place.
     pub(crate) knows_consumers_by_tag: bool,
+    /// Whether messages that are dropped together become dead letters in the reverse order.
+    pub(crate) buries_last_first: bool,
     /// The order in which messages of different priorities leave.
     pub(crate) priorities: Priorities,
 }
@@ -239,12 +250,16 @@ const V3_10: Profile = Profile {
         name_default_type: false,
         deleted_vhost_is_down: false,
         say_stream_queue: false,
+        show_terms: false,
+        explain_offsets: false,
         channel_limit: ChannelLimit::InBrackets,
     },
     has_containers: false,
     classic_confirms_on_write: false,
     replies_have_queues: false,
     serves_successor_at_once: false,
+    refuses_longer_bodies: false,
+    crashes_over_cancel_ok: false,
     commits_fail_at_once: false,
     times_out_in_quorum_queues_only: false,
     checks_passive_declarations: false,
@@ -258,6 +273,7 @@ const V3_10: Profile = Profile {
         shows_count_at_first: true,
         counts_failures_only: false,
         knows_consumers_by_tag: true,
+        buries_last_first: false,
         priorities: Priorities::None,
     },
     settings: SettingRules {
@@ -282,6 +298,8 @@ const V4_0: Profile = Profile {
         name_default_type: true,
         deleted_vhost_is_down: true,
         say_stream_queue: true,
+        show_terms: false,
+        explain_offsets: false,
         channel_limit: ChannelLimit::NamesNode,
     },
     has_containers: true,
@@ -293,6 +311,7 @@ const V4_0: Profile = Profile {
         negative_delivery_limit: None,
         shows_count_at_first: false,
         knows_consumers_by_tag: false,
+        buries_last_first: true,
         priorities: Priorities::TwoClasses,
         ..V3_10.quorum
     },
@@ -312,8 +331,15 @@ const V4_3: Profile = Profile {
         ..V4_0.server
     },
     frame_min: 8_192,
-    texts: Texts { channel_limit: ChannelLimit::Plain, ..V4_0.texts },
+    texts: Texts {
+        show_terms: true,
+        explain_offsets: true,
+        channel_limit: ChannelLimit::Plain,
+        ..V4_0.texts
+    },
     replies_have_queues: true,
+    refuses_longer_bodies: true,
+    crashes_over_cancel_ok: true,
     commits_fail_at_once: true,
     times_out_in_quorum_queues_only: true,
     checks_passive_declarations: true,
@@ -321,6 +347,7 @@ const V4_3: Profile = Profile {
     denied_by_default: &[DeprecatedFeature::GlobalQos, DeprecatedFeature::QueueMasterLocator],
     quorum: Quorum {
         moves_rejected_to_end: false,
+        buries_last_first: false,
         counts_failures_only: true,
         priorities: Priorities::Strict,
         ..V4_0.quorum
