@@ -242,7 +242,7 @@ fn delayed_type(arguments: &FieldTable) -> Option<Kind> {
 }
 
 /// Returns the hash of a message's routing keys, as `erlang:phash2` hashes their list.
-pub(crate) fn hash_of_keys<'a>(keys: impl Iterator<Item = &'a str>) -> u64 {
+pub(crate) fn hash_of_keys<'a, I: Iterator<Item = &'a str>>(keys: I) -> u64 {
     let hash = erlang::TermHash::default();
     keys.fold(hash, |hash, key| hash.binary(key.as_bytes())).end_of_list().finish()
 }

@@ -233,7 +233,7 @@ mod tests {
         contents.begin(1, PUBLISH, Some(Publish::new("", "q", "")));
         let bytes = header(size);
         let header = Part::Header(Header::read(&bytes).unwrap());
-        assert!(contents.go_on(0, header).unwrap().is_none());
+        assert!(contents.go_on(0, header, false).unwrap().is_none());
         contents
     }
 
@@ -241,9 +241,9 @@ mod tests {
     fn a_body_may_come_in_pieces_even_empty_ones() {
         let mut contents = begun(5);
         for piece in [&b""[..], b"he", b"", b"ll"] {
-            assert!(contents.go_on(0, Part::Body(piece)).unwrap().is_none());
+            assert!(contents.go_on(0, Part::Body(piece), false).unwrap().is_none());
         }
-        let Ok(Some(Whole::Publish(publish))) = contents.go_on(0, Part::Body(b"o")) else {
+        let Ok(Some(Whole::Publish(publish))) = contents.go_on(0, Part::Body(b"o"), false) else {
             panic!("it is whole");
         };
         assert_eq!(publish.body, "hello");
@@ -254,7 +254,7 @@ mod tests {
     fn a_body_longer_than_announced_is_never_complete_and_takes_no_memory() {
         let mut contents = begun(5);
         for _ in 0..3 {
-            assert!(contents.go_on(0, Part::Body(b"hello world")).unwrap().is_none());
+            assert!(contents.go_on(0, Part::Body(b"hello world"), false).unwrap().is_none());
             assert_eq!(contents.0[0].body.as_ref().unwrap().octets.capacity(), 0);
         }
     }
@@ -264,10 +264,10 @@ mod tests {
         let frame = vec![0; 131_072];
         let mut contents = begun(MAX_BODY + 1);
         for _ in 0..MAX_BODY / 131_072 {
-            assert!(contents.go_on(0, Part::Body(&frame)).unwrap().is_none());
+            assert!(contents.go_on(0, Part::Body(&frame), false).unwrap().is_none());
             assert_eq!(contents.0[0].body.as_ref().unwrap().octets.capacity(), 0);
         }
-        let Ok(Some(Whole::Refused(_, error))) = contents.go_on(0, Part::Body(b"x")) else {
+        let Ok(Some(Whole::Refused(_, error))) = contents.go_on(0, Part::Body(b"x"), false) else {
             panic!("it is too large");
         };
         let text = "PRECONDITION_FAILED - message size 134217729 is larger than configured max size \
