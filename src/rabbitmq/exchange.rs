@@ -242,9 +242,9 @@ fn delayed_type(arguments: &FieldTable) -> Option<Kind> {
 }
 
 /// Returns the hash of a message's routing keys, as `erlang:phash2` hashes their list.
-pub(crate) fn hash_of_keys(keys: impl Iterator<Item: AsRef<str>>) -> u64 {
+pub(crate) fn hash_of_keys<'a, I: Iterator<Item = &'a str>>(keys: I) -> u64 {
     let hash = erlang::TermHash::default();
-    keys.fold(hash, |hash, key| hash.binary(key.as_ref().as_bytes())).end_of_list().finish()
+    keys.fold(hash, |hash, key| hash.binary(key.as_bytes())).end_of_list().finish()
 }
 
 /// Number of bindings that lead to each destination, for routers that merge them.

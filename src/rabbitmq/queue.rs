@@ -328,7 +328,12 @@ impl Queue {
             }
         }
         settings::compared(self.cold.kind.queue_type(), &profile.settings).try_for_each(|key| {
-            let (received, current) = (&options.arguments, &self.cold.arguments);
+            let (mut received, mut current) = (&options.arguments, &self.cold.arguments);
+            let in_millis;
+            if key == "x-max-age" && profile.texts.show_terms {
+                in_millis = [received, current].map(settings::ages_in_milliseconds);
+                [received, current] = in_millis.each_ref();
+            }
             check_same_argument(key, &what, received, current, profile.texts.name_default_type)
         })
     }

@@ -54,6 +54,21 @@ impl Version {
         self.profile().max_message_size
     }
 
+    /// What changes for applications with an upgrade to this version from the one before it here,
+    /// one sentence for each change, the most surprising first.
+    ///
+    /// ```
+    /// use stunt_double::rabbitmq::Version;
+    ///
+    /// assert!(Version::V3_10.changes().is_empty());
+    /// let surprises = Version::V4_3.changes();
+    /// assert!(surprises[0].starts_with("`basic.nack`"));
+    /// ```
+    #[must_use]
+    pub const fn changes(self) -> &'static [&'static str] {
+        self.profile().changes
+    }
+
     /// The facts of this version.
     pub(crate) const fn profile(self) -> &'static Profile {
         match self {
@@ -98,6 +113,8 @@ impl DeprecatedFeature {
 #[derive(Debug)]
 pub(crate) struct Profile {
     number: &'static str,
+    /// See [`Version::changes`].
+    changes: &'static [&'static str],
     max_message_size: usize,
     /// What `connection.start` says of the server, beside its version.
     pub(crate) server: Server,
@@ -120,6 +137,10 @@ pub(crate) struct Profile {
     /// Whether the next consumer of a classic queue takes over at once from a single active one
     /// that is cancelled.
     pub(crate) serves_successor_at_once: bool,
+    /// Whether a body that is longer than its header says breaks the connection at once.
+    pub(crate) refuses_longer_bodies: bool,
+    /// Whether a client's `basic.cancel-ok`, which the server never asks for, crashes the channel.
+    pub(crate) crashes_over_cancel_ok: bool,
     /// Whether the commit of a publish to a queue that was deleted meanwhile fails at once, with a
     /// reason.
     pub(crate) commits_fail_at_once: bool,
@@ -162,6 +183,11 @@ pub(crate) struct Texts {
     pub(crate) deleted_vhost_is_down: bool,
     /// Whether refusals of streams say `stream queue …` instead of `stream queues queue …`.
     pub(crate) say_stream_queue: bool,
+    /// Whether the server's own terms show through: a type of queue in brackets, an age in
+    /// milliseconds.
+    pub(crate) show_terms: bool,
+    /// Whether an offset of a stream that is not one closes the channel only, with a reason.
+    pub(crate) explain_offsets: bool,
     /// The refusal of one channel more than a user may have.
     pub(crate) channel_limit: ChannelLimit,
 }
@@ -196,6 +222,8 @@ pub(crate) struct Quorum {
     /// a waiting consumer of higher priority takes over from a single active one, and a cancelled
     /// consumer does not keep its place.
     pub(crate) knows_consumers_by_tag: bool,
+    /// Whether messages that are dropped together become dead letters in the reverse order.
+    pub(crate) buries_last_first: bool,
     /// The order in which messages of different priorities leave.
     pub(crate) priorities: Priorities,
 }
@@ -223,8 +251,66 @@ pub(crate) struct SettingRules {
     pub(crate) has_those_of_4_3: bool,
 }
 
+/// What changes with an upgrade to 4.0.
+const TO_4_0: &[&str] = &[
+    "A quorum queue gives a message up after 20 returns, unless it sets another limit: a loop of \
+     requeues that ran forever now ends, and the message is lost without a dead-letter exchange.",
+    "The confirm of a persistent message in a classic queue follows its write, not its sync, so \
+     that a loss of power may lose a confirmed message; a quorum queue still confirms after the \
+     sync.",
+    "A client's own header `x-death` is replaced by the first death: a retry counter that a \
+     client carries over in it starts again.",
+    "Dead letters also carry the headers `x-last-death-reason`, `-queue` and `-exchange`, and keep \
+     the header `CC` when their queue sets a dead-letter routing key.",
+    "The headers of a message arrive sorted by name, each name once.",
+    "A quorum queue serves messages of priority 5 and above twice as often as others, without \
+     being asked to.",
+    "A waiting consumer with a higher priority takes over from the single active consumer of a \
+     quorum queue.",
+    "A commit fails if a queue was deleted after a publish of its transaction, and a publish to a \
+     queue that does not exist yet is dropped.",
+    "An unknown exchange type closes the channel with 406 instead of the connection with 503.",
+    "The arguments and policies of mirrored queues (`ha-…`) do not exist any more.",
+    "A message may have 16 MiB by default, not 128.",
+    "Refusals for a lack of permission name the kind of access: `configure access to queue …`.",
+    "A binding of a headers exchange compares numbers exactly: `1` does not match `1.0`.",
+    "A stream delivers every message with a delivery mode, keeps the header `CC`, takes dead \
+     letters, and settles a rejected delivery without an error.",
+    "The mechanism ANONYMOUS is offered and logs in as the default user.",
+    "AMQP 1.0 is served on the same port: the answer to a wrong protocol header is its header.",
+];
+
+/// What changes with an upgrade to 4.3.
+const TO_4_3: &[&str] = &[
+    "`basic.nack` and `basic.recover` never count for the delivery limit of a quorum queue: only \
+     `basic.reject` and the end of a channel or connection do, so a consumer that nacks a poison \
+     message receives it forever.",
+    "A dead letter that was rejected with `basic.reject` arrives as redelivered, and its count of \
+     failed deliveries goes on in the queue of dead letters: a loop through a retry queue ends \
+     after 21 rounds.",
+    "A consumer that holds a delivery too long is cancelled by a quorum queue, which takes the \
+     message back; before, its channel was closed. A classic queue has no time-out any more.",
+    "A prefetch count that is set with `global` counts for each consumer, and not for the channel.",
+    "A quorum queue serves 32 priorities strictly, and a message without a priority has 4: one of \
+     priority 1 waits behind it.",
+    "A requeued message of a quorum queue returns to the front, with or without a delivery limit.",
+    "The header `x-acquired-count` of a quorum queue counts all returns; `x-delivery-count` counts \
+     those that failed.",
+    "An exchange that is not durable survives a restart, with its bindings to durable queues.",
+    "A direct reply to a requester that is gone is not returned, one in a transaction waits for \
+     the commit, and each uses up a delivery tag.",
+    "A passive declaration requires any permission for the queue or exchange.",
+    "The length limit of a quorum queue in bytes counts properties, too.",
+    "The argument `x-queue-master-locator` closes the connection, `x-queue-version` must be 2, and \
+     `x-queue-mode` has no effect.",
+    "A client must accept frames of at least 8192 bytes.",
+    "A body that is longer than its header says closes the connection at once.",
+    "Quorum queues can delay returned messages (`x-delayed-retry-type`, `-min`, `-max`).",
+];
+
 const V3_10: Profile = Profile {
     number: "3.10.8",
+    changes: &[],
     max_message_size: MAX_MESSAGE_SIZE,
     server: Server {
         copyright: "Copyright (c) 2007-2022 VMware, Inc. or its affiliates.",
@@ -239,12 +325,16 @@ const V3_10: Profile = Profile {
         name_default_type: false,
         deleted_vhost_is_down: false,
         say_stream_queue: false,
+        show_terms: false,
+        explain_offsets: false,
         channel_limit: ChannelLimit::InBrackets,
     },
     has_containers: false,
     classic_confirms_on_write: false,
     replies_have_queues: false,
     serves_successor_at_once: false,
+    refuses_longer_bodies: false,
+    crashes_over_cancel_ok: false,
     commits_fail_at_once: false,
     times_out_in_quorum_queues_only: false,
     checks_passive_declarations: false,
@@ -258,6 +348,7 @@ const V3_10: Profile = Profile {
         shows_count_at_first: true,
         counts_failures_only: false,
         knows_consumers_by_tag: true,
+        buries_last_first: false,
         priorities: Priorities::None,
     },
     settings: SettingRules {
@@ -269,6 +360,7 @@ const V3_10: Profile = Profile {
 
 const V4_0: Profile = Profile {
     number: "4.0.5",
+    changes: TO_4_0,
     max_message_size: 16_777_216,
     server: Server {
         copyright: "Copyright (c) 2007-2024 Broadcom Inc and/or its subsidiaries",
@@ -282,6 +374,8 @@ const V4_0: Profile = Profile {
         name_default_type: true,
         deleted_vhost_is_down: true,
         say_stream_queue: true,
+        show_terms: false,
+        explain_offsets: false,
         channel_limit: ChannelLimit::NamesNode,
     },
     has_containers: true,
@@ -293,6 +387,7 @@ const V4_0: Profile = Profile {
         negative_delivery_limit: None,
         shows_count_at_first: false,
         knows_consumers_by_tag: false,
+        buries_last_first: true,
         priorities: Priorities::TwoClasses,
         ..V3_10.quorum
     },
@@ -306,14 +401,22 @@ const V4_0: Profile = Profile {
 
 const V4_3: Profile = Profile {
     number: "4.3.6",
+    changes: TO_4_3,
     server: Server {
         copyright: "Copyright (c) 2007-2026 Broadcom Inc and/or its subsidiaries",
         platform: "Erlang/OTP 29.1.2",
         ..V4_0.server
     },
     frame_min: 8_192,
-    texts: Texts { channel_limit: ChannelLimit::Plain, ..V4_0.texts },
+    texts: Texts {
+        show_terms: true,
+        explain_offsets: true,
+        channel_limit: ChannelLimit::Plain,
+        ..V4_0.texts
+    },
     replies_have_queues: true,
+    refuses_longer_bodies: true,
+    crashes_over_cancel_ok: true,
     commits_fail_at_once: true,
     times_out_in_quorum_queues_only: true,
     checks_passive_declarations: true,
@@ -321,6 +424,7 @@ const V4_3: Profile = Profile {
     denied_by_default: &[DeprecatedFeature::GlobalQos, DeprecatedFeature::QueueMasterLocator],
     quorum: Quorum {
         moves_rejected_to_end: false,
+        buries_last_first: false,
         counts_failures_only: true,
         priorities: Priorities::Strict,
         ..V4_0.quorum

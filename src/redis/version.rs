@@ -1,8 +1,8 @@
 //! The versions of Redis and Valkey that a server can imitate, and how they differ.
 //!
 //! A [`Version`] is a name. Its [`Profile`] has every fact in which versions differ: code asks the
-//! profile for the fact, never for the version. Tables (of commands, of fields of `INFO`) say of a row
-//! which [`Versions`] have it.
+//! profile for the fact, never for the version. Tables (of commands, of fields of `INFO`) say of a
+//! row which [`Versions`] have it.
 //!
 //! Invariant: a fact of 7.0.15 is the base; every later profile says only how it differs from the
 //! one from which it descends.

@@ -427,6 +427,10 @@ impl<'a> Player<'a> {
             for (channel, line) in said {
                 let line = self.names.normal(&line);
                 let line = line.replace(&format!("vhost '{}'", self.side.vhost()), "vhost '/'");
+                // A long name makes the server wrap its text.
+                let term =
+                    format!("\\n{}{{resource,<<\\\"{}\\\">>", " ".repeat(31), self.side.vhost());
+                let line = line.replace(&term, "{resource,<<\\\"/\\\">>");
                 self.written.push(format!("< {name}.{channel} {line}"));
             }
             if connection.closed {

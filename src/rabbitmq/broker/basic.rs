@@ -87,15 +87,17 @@ impl Broker {
         key: QueueKey,
         no_ack: bool,
     ) -> Result<Option<GetOk>, Fault> {
+        let shows_terms = self.profile().texts.show_terms;
         let mut queue = self.queue_mut(key);
         if !queue.cold.kind.supports_get() {
             let reason = format!("basic.get not supported by stream queues {}", queue.what());
             return Err(Fault::new(ReplyCode::NotImplemented, reason));
         }
         if queue.cold.single_active && !queue.cold.kind.supports_get_beside_single_active() {
+            let kind = if shows_terms { "<<\"quorum\">>" } else { "quorum" };
             let reason = format!(
                 "cannot obtain access to locked {}. basic.get operations are not supported by \
-                 quorum queues with single active consumer",
+                 {kind} queues with single active consumer",
                 queue.what()
             );
             return Err(Fault::new(ReplyCode::ResourceLocked, reason));

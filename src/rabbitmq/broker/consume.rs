@@ -327,7 +327,7 @@ fn stream_start(
     arguments: &FieldTable,
     texts: &Texts,
 ) -> Result<Start, Fault> {
-    let start = Start::parse(now, what, arguments.get("x-stream-offset"))?;
+    let start = Start::parse(now, what, arguments.get("x-stream-offset"), texts.explain_offsets)?;
     if prefetch == 0 {
         let reason = match texts.say_stream_queue {
             true => format!("consumer prefetch count is not set for stream {what}"),

@@ -121,34 +121,36 @@ impl Broker {
         let id = channel.id;
         let connection = self.connections.get(&id.connection);
         let can_be_told = connection.is_some_and(|c| c.options.consumer_cancel_notify);
-        let mut late: BTreeMap<(QueueKey, ConsumerKey), Vec<Entry>> = BTreeMap::new();
+        let mut late: BTreeMap<(QueueKey, Option<ConsumerKey>), Vec<Entry>> = BTreeMap::new();
         for unacked in tags.into_iter().filter_map(|tag| channel.unacked.get(tag)) {
-            match unacked.consumer.filter(|consumer| self.consumers.get(*consumer).is_some()) {
-                Some(consumer) if can_be_told => {
-                    let entries = late.entry((unacked.queue, consumer)).or_default();
-                    entries.push(unacked.entry.clone());
-                }
-                Some(_) | None => return self.close_late_channel(now, key, "-1"),
-            }
+            let live = unacked.consumer.filter(|consumer| self.consumers.get(*consumer).is_some());
+            late.entry((unacked.queue, live)).or_default().push(unacked.entry.clone());
         }
+        let can_go_on = can_be_told && late.keys().all(|(_, consumer)| consumer.is_some());
         for ((queue, consumer), entries) in late {
             self.release(queue, consumer, &entries);
-            if let Some(consumer_tag) = self.consumers.get(consumer).map(|of| of.tag.clone()) {
+            let consumer = consumer.filter(|_| can_go_on);
+            if let Some(of) = consumer.and_then(|consumer| self.consumers.get(consumer)) {
+                let consumer_tag = of.tag.clone();
                 self.push(id, Event::Cancel { consumer_tag });
             }
             self.put_back(now, queue, entries, Return::Requeued(Outcome::Released));
             self.run_queue(now, queue);
         }
+        if !can_go_on {
+            self.close_late_channel(now, key, "-1");
+        }
         self.publish_dead_letters(now);
     }
 
     /// Notes that a consumer does not hold these deliveries any longer, and takes it out of turn.
-    fn release(&mut self, key: QueueKey, consumer: ConsumerKey, entries: &[Entry]) {
+    fn release(&mut self, key: QueueKey, consumer: Option<ConsumerKey>, entries: &[Entry]) {
         let Some(queue) = self.queues.get_mut(key) else { return };
         queue.unacked -= entries.len() as u32;
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
             quorum.released.extend(entries.iter().map(|entry| (entry.position(), consumer)));
         }
+        let Some(consumer) = consumer else { return };
         let Some(of) = self.consumers.get_mut(consumer) else { return };
         of.refund(entries.len());
         if !of.is_blocked {

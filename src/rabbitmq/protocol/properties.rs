@@ -352,6 +352,31 @@ impl Properties {
         self
     }
 
+    /// Number of bytes that the properties take on the wire.
+    pub(crate) fn encoded_len(&self) -> usize {
+        const FLAGS: usize = 2;
+        let small = [self.delivery_mode, self.priority].into_iter().flatten().count();
+        let Some(more) = self.more.as_deref() else { return FLAGS + small };
+        let headers = more.headers.as_ref().map_or(0, FieldTable::encoded_len);
+        let rest = more.rest.as_deref().map_or(0, |rest| {
+            let texts = [
+                &rest.content_type,
+                &rest.content_encoding,
+                &rest.correlation_id,
+                &rest.reply_to,
+                &rest.expiration,
+                &rest.message_id,
+                &rest.kind,
+                &rest.user_id,
+                &rest.app_id,
+                &rest.cluster_id,
+            ];
+            let texts = texts.into_iter().flatten().map(|text| 1 + text.len());
+            texts.sum::<usize>() + rest.timestamp.map_or(0, |_| 8)
+        });
+        FLAGS + small + headers + rest
+    }
+
     /// What the server knows of the message beside its properties.
     pub(crate) fn history(&self) -> History {
         self.rest(|rest| Some(&rest.history)).copied().unwrap_or_default()

@@ -202,6 +202,26 @@ impl FieldValue {
         }
     }
 
+    /// Number of bytes that the value takes on the wire, with the letter of its type.
+    fn encoded_len(&self) -> usize {
+        let contents = match self {
+            FieldValue::Void => 0,
+            FieldValue::Bool(_) | FieldValue::I8(_) | FieldValue::U8(_) => 1,
+            FieldValue::I16(_) | FieldValue::U16(_) => 2,
+            FieldValue::I32(_) | FieldValue::U32(_) | FieldValue::F32(_) => 4,
+            FieldValue::I64(_) | FieldValue::F64(_) | FieldValue::Timestamp(_) => 8,
+            FieldValue::Decimal { .. } => 5,
+            FieldValue::String(bytes)
+            | FieldValue::Bytes(bytes)
+            | FieldValue::Nested { octets: bytes, .. } => 4 + bytes.len(),
+            FieldValue::Array(values) => {
+                4 + values.iter().map(FieldValue::encoded_len).sum::<usize>()
+            }
+            FieldValue::Table(table) => table.encoded_len(),
+        };
+        1 + contents
+    }
+
     /// Converts the value to AMQP 1.0 and back: bytes become text, and timestamps have milliseconds
     /// meanwhile.
     fn converted(&mut self) {
@@ -424,6 +444,11 @@ impl FieldTable {
             !is_internal && (!is_nested || is_x || name == "CC")
         });
         self
+    }
+
+    /// Number of bytes that the table takes on the wire, with its length in front.
+    pub(crate) fn encoded_len(&self) -> usize {
+        4 + self.0.iter().map(|(name, value)| 1 + name.len() + value.encoded_len()).sum::<usize>()
     }
 
     /// Returns whether one of the fields is a decimal number, over which a stream's process

@@ -234,7 +234,17 @@ impl Backlog {
         self.rest.as_ref().is_some_and(|rest| !rest.pages.is_empty())
     }
 
-    /// Bytes of all bodies together.
+    /// The bytes that a message counts: those of its body, and in a quorum queue of 4.3 also those
+    /// of its properties.
+    fn size(&self, entry: &Entry) -> u64 {
+        let properties = match &self.rest {
+            Some(rest) if rest.order == Order::Ranks => entry.message.properties().encoded_len(),
+            Some(_) | None => 0,
+        };
+        (properties + entry.message.body().len()) as u64
+    }
+
+    /// Bytes of all messages together.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -247,7 +257,7 @@ impl Backlog {
 
     /// Adds a message with a position higher than any before.
     pub(crate) fn push(&mut self, entry: Entry) {
-        self.bytes += entry.message.body().len() as u64;
+        self.bytes += self.size(&entry);
         if let Some(rest) = &mut self.rest
             && let Some(level) = rest.level_of(&entry)
         {
@@ -298,7 +308,7 @@ impl Backlog {
                 entry
             }
         }?;
-        self.bytes -= entry.message.body().len() as u64;
+        self.bytes -= self.size(&entry);
         Some(entry)
     }
 
@@ -315,7 +325,7 @@ impl Backlog {
         let is_all = !self.has_pages();
         // From the youngest to the oldest, because each is then likely to be a new front.
         for entry in entries.into_iter().rev() {
-            self.bytes += entry.message.body().len() as u64;
+            self.bytes += self.size(&entry);
             let level = self.rest.as_ref().and_then(|rest| rest.level_of(&entry));
             if let Some(rest) = &mut self.rest
                 && let Some(level) = level
@@ -348,7 +358,7 @@ impl Backlog {
 
     /// Checks that the counts are right and that each line is in order of position.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let bytes: u64 = self.iter().map(|entry| entry.message.body().len() as u64).sum();
+        let bytes: u64 = self.iter().map(|entry| self.size(&entry)).sum();
         if bytes != self.bytes {
             return Err(format!("counts {} bytes of {bytes}", self.bytes));
         }

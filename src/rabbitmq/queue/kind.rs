@@ -132,7 +132,7 @@ impl Kind {
     /// Returns whether messages that are dropped together become dead letters in the reverse order.
     pub(crate) fn buries_last_first(&self) -> bool {
         match self {
-            Kind::Quorum(quorum) => !quorum.rules.knows_consumers_by_tag,
+            Kind::Quorum(quorum) => quorum.rules.buries_last_first,
             Kind::Classic | Kind::Stream(_) => false,
         }
     }
@@ -199,7 +199,7 @@ impl Kind {
     /// Returns whether a consumer has held a delivery for too long, and gets nothing meanwhile.
     pub(crate) fn is_timed_out(&self, consumer: ConsumerKey) -> bool {
         match self {
-            Kind::Quorum(quorum) => quorum.released.values().any(|held_by| *held_by == consumer),
+            Kind::Quorum(quorum) => quorum.released.values().any(|by| *by == Some(consumer)),
             Kind::Classic | Kind::Stream(_) => false,
         }
     }

@@ -42,7 +42,7 @@ pub(crate) struct Quorum {
     pub(crate) acknowledged: VecDeque<(ConsumerKey, usize)>,
     /// Deliveries that were taken back because their consumers held them too long, by the positions
     /// that the messages had. The channels still list them.
-    pub(crate) released: BTreeMap<Position, ConsumerKey>,
+    pub(crate) released: BTreeMap<Position, Option<ConsumerKey>>,
     /// Messages that wait for their next delivery, by when they are due.
     pub(crate) delayed: BTreeMap<(Instant, Position), Entry>,
     /// Number of dead letters that the queue keeps until they find a queue.

@@ -375,6 +375,16 @@ pub(crate) fn compared(
     names.into_iter()
 }
 
+/// Returns the argument `x-max-age` as the server compares it since 4.3: in milliseconds.
+pub(crate) fn ages_in_milliseconds(arguments: &FieldTable) -> FieldTable {
+    let Some(value) = arguments.get("x-max-age") else { return FieldTable::new() };
+    let value = match value.as_str().map(Age::parse) {
+        Some(Age::Valid(age)) => FieldValue::from(age.as_millis().to_string()),
+        Some(Age::UnknownUnit | Age::Nonsense) | None => value.clone(),
+    };
+    FieldTable::single("x-max-age".into(), value)
+}
+
 /// Refuses arguments that a new queue cannot have. Returns the type of the queue.
 pub(crate) fn check_arguments(
     vhost: &str,
@@ -531,6 +541,7 @@ fn check_value(
         Check::Age => match Age::parse(text()?) {
             Age::Valid(_) => Ok(()),
             Age::UnknownUnit => Err("invalid_max_age".into()),
+            Age::Nonsense if rules.has_those_of_4_3 => Err("invalid_max_age".into()),
             Age::Nonsense => Err(BadValue::Crashes),
         },
         Check::Strategy => match text()? {

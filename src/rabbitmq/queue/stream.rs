@@ -59,6 +59,7 @@ impl Start {
         now: Instant,
         what: &str,
         argument: Option<&FieldValue>,
+        explains: bool,
     ) -> Result<Start, Fault> {
         let Some(value) = argument else { return Ok(Start::Next) };
         if let FieldValue::Timestamp(seconds) = value {
@@ -74,12 +75,13 @@ impl Start {
             Some("last") => Ok(Start::Last),
             Some("next") => Ok(Start::Next),
             Some(text) => match Age::parse(text) {
+                Age::Nonsense if !explains => Err(Fault::internal()),
                 Age::Valid(age) => Ok(Start::Since(now.checked_sub(age).unwrap_or(Instant::ZERO))),
-                Age::UnknownUnit => Err(Fault::precondition(format!(
+                Age::UnknownUnit | Age::Nonsense => Err(Fault::precondition(format!(
                     "invalid arg 'x-stream-offset' for {what}: \
-                     {{invalid_stream_offset_arg,{{longstr,<<\"{text}\">>}}}}"
+                     {{invalid_stream_offset_arg,{{longstr,{}}}}}",
+                    if text.is_empty() { "<<>>".to_owned() } else { format!("<<\"{text}\">>") }
                 ))),
-                Age::Nonsense => Err(Fault::internal()),
             },
             None => Err(Fault::internal()),
         }

@@ -14,6 +14,7 @@ use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Sc
 use crate::rabbitmq::protocol::limits::MAX_MESSAGE_SIZE;
 use crate::rabbitmq::protocol::method::Publish;
 use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::version::Profile;
 use bytes::Bytes;
 
 /// Longest body, in the type in which content headers carry its length.
@@ -94,7 +95,13 @@ impl Contents {
     }
 
     /// Adds the next frame on a channel whose content has begun.
-    pub(super) fn go_on(&mut self, at: usize, part: Part<'_>) -> Result<Option<Whole>, WireFault> {
+    /// A body that is longer than was said is refused, or taken for one that has not ended.
+    pub(super) fn go_on(
+        &mut self,
+        at: usize,
+        part: Part<'_>,
+        refuses_longer: bool,
+    ) -> Result<Option<Whole>, WireFault> {
         let content = &mut self.0[at];
         let octets = match &mut content.body {
             None => {
@@ -112,6 +119,10 @@ impl Contents {
                     let reason = "expected content body, got non content body frame instead";
                     return Err(unexpected(reason, content.id));
                 };
+                if refuses_longer && body.received + octets.len() as u64 > body.size {
+                    let reason = "content body frame exceeds remaining content size";
+                    return Err(WireFault::new(ReplyCode::FrameError, reason, content.id));
+                }
                 let Some(octets) = body.take(octets) else { return Ok(None) };
                 octets
             }
@@ -180,6 +191,9 @@ pub(super) fn unexpected(reason: &str, method: MethodId) -> WireFault {
     WireFault::new(ReplyCode::UnexpectedFrame, reason, method)
 }
 
+/// The answer to `basic.cancel`.
+const CANCEL_OK: MethodId = MethodId::new(60, 31);
+
 /// The error for a method that clients must not send.
 pub(super) fn unimplemented_method(id: MethodId) -> AmqpError {
     if id == MethodId::new(60, 200) {
@@ -187,6 +201,14 @@ pub(super) fn unimplemented_method(id: MethodId) -> AmqpError {
         return Fault::new(ReplyCode::NotImplemented, reason).of(id);
     }
     Fault::new(ReplyCode::CommandInvalid, "unimplemented method").of(id)
+}
+
+/// The error for a method without content that clients must not send.
+pub(super) fn misused_method(id: MethodId, profile: &Profile) -> AmqpError {
+    match id == CANCEL_OK && profile.crashes_over_cancel_ok {
+        true => crash(),
+        false => unimplemented_method(id),
+    }
 }
 
 /// The error after a crash of the channel's process.
@@ -211,7 +233,7 @@ mod tests {
         contents.begin(1, PUBLISH, Some(Publish::new("", "q", "")));
         let bytes = header(size);
         let header = Part::Header(Header::read(&bytes).unwrap());
-        assert!(contents.go_on(0, header).unwrap().is_none());
+        assert!(contents.go_on(0, header, false).unwrap().is_none());
         contents
     }
 
@@ -219,9 +241,9 @@ mod tests {
     fn a_body_may_come_in_pieces_even_empty_ones() {
         let mut contents = begun(5);
         for piece in [&b""[..], b"he", b"", b"ll"] {
-            assert!(contents.go_on(0, Part::Body(piece)).unwrap().is_none());
+            assert!(contents.go_on(0, Part::Body(piece), false).unwrap().is_none());
         }
-        let Ok(Some(Whole::Publish(publish))) = contents.go_on(0, Part::Body(b"o")) else {
+        let Ok(Some(Whole::Publish(publish))) = contents.go_on(0, Part::Body(b"o"), false) else {
             panic!("it is whole");
         };
         assert_eq!(publish.body, "hello");
@@ -232,7 +254,7 @@ mod tests {
     fn a_body_longer_than_announced_is_never_complete_and_takes_no_memory() {
         let mut contents = begun(5);
         for _ in 0..3 {
-            assert!(contents.go_on(0, Part::Body(b"hello world")).unwrap().is_none());
+            assert!(contents.go_on(0, Part::Body(b"hello world"), false).unwrap().is_none());
             assert_eq!(contents.0[0].body.as_ref().unwrap().octets.capacity(), 0);
         }
     }
@@ -242,10 +264,10 @@ mod tests {
         let frame = vec![0; 131_072];
         let mut contents = begun(MAX_BODY + 1);
         for _ in 0..MAX_BODY / 131_072 {
-            assert!(contents.go_on(0, Part::Body(&frame)).unwrap().is_none());
+            assert!(contents.go_on(0, Part::Body(&frame), false).unwrap().is_none());
             assert_eq!(contents.0[0].body.as_ref().unwrap().octets.capacity(), 0);
         }
-        let Ok(Some(Whole::Refused(_, error))) = contents.go_on(0, Part::Body(b"x")) else {
+        let Ok(Some(Whole::Refused(_, error))) = contents.go_on(0, Part::Body(b"x"), false) else {
             panic!("it is too large");
         };
         let text = "PRECONDITION_FAILED - message size 134217729 is larger than configured max size \

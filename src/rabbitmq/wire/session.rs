@@ -6,7 +6,7 @@
 //!
 //! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.3; RabbitMQ 3.10.8, observed.
 
-use super::content::{Contents, Header, Part, Whole, unexpected, unimplemented_method};
+use super::content::{Contents, Header, Part, Whole, misused_method, unexpected};
 use super::decode::{ConnectionMethod, Incoming, decode, is_known};
 use super::dialect::{Dialect, dialect};
 use super::encode::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, To};
@@ -286,7 +286,8 @@ impl Session {
             {
                 return Err(Demand::Crash { channel });
             }
-            match self.contents.go_on(at, part).map_err(Demand::Fault)? {
+            let refuses_longer = broker.profile().refuses_longer_bodies;
+            match self.contents.go_on(at, part, refuses_longer).map_err(Demand::Fault)? {
                 None => {}
                 Some(Whole::Publish(publish)) => {
                     let method = Method::BasicPublish(publish);
@@ -307,7 +308,8 @@ impl Session {
             Ok(Incoming::Publish(publish)) => self.contents.begin(channel, id, Some(publish)),
             Ok(Incoming::Foreign { content: true }) => self.contents.begin(channel, id, None),
             Ok(Incoming::Foreign { .. } | Incoming::Connection(_)) => {
-                broker.refuse_content(now, ch, id, unimplemented_method(id));
+                let error = misused_method(id, broker.profile());
+                broker.refuse_content(now, ch, id, error);
             }
             Err(Malformed::Shape) => {
                 return Err(Demand::Fault(WireFault::undecodable(id, arguments)));

@@ -8,9 +8,9 @@
 //! the new configuration. A former master that returns becomes a replica.
 //!
 //! This file has the state and the beat of the clock, ten times a second. `instance` is what a
-//! Sentinel knows of another server, `master` what it knows of one that it watches, `answers` reads what these say, `election` decides upon a
-//! failover and makes it. The module knows no server: it returns what it wants to dial, and what it
-//! has to publish.
+//! Sentinel knows of another server, `master` what it knows of one that it watches, `answers` reads
+//! what these say, `election` decides upon a failover and makes it. The module knows no server: it
+//! returns what it wants to dial, and what it has to publish.
 //!
 //! Not modelled: scripts, TILT, `SENTINEL SET` of anything but the modelled parameters.
 //!

@@ -22,7 +22,7 @@ pub(crate) struct Profile {
     pub(crate) groups: Groups,
 }
 
-/// What groups of consumers do.
+/// The rules of groups of consumers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Groups {
     /// A consumer is created by a read or claim that finds nothing.
@@ -97,7 +97,7 @@ pub(crate) struct Rdb {
     pub(crate) streams: Streams,
 }
 
-/// What is written of a stream.
+/// The parts of a stream that are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Streams {
     /// Of a consumer, when it was seen.

@@ -365,6 +365,8 @@ const POOLS: &[(&str, &[&str])] = &[
             " | props headers={b:S=y}",
             " | props headers={CC:A=[S=q2]}",
             " | props headers={BCC:A=[S=a.b],a:l=1}",
+            " | props priority=9",
+            " | props headers={b:S=y,a:I=1} priority=1",
         ],
     ),
     (
