@@ -18,10 +18,13 @@ use stunt_double::sim::{Node, Sim};
 /// What the program got, as text.
 type Got = Result<String, Error>;
 
+/// Code that runs on a node, with two connections.
+type Run = fn(Node, Client, Client) -> Pin<Box<dyn Future<Output = Got> + Send>>;
+
 /// A way in which the application uses Redis: a name, the code, and what it expects to get.
 struct Check {
     name: &'static str,
-    run: fn(Node, Client, Client) -> Pin<Box<dyn Future<Output = Got> + Send>>,
+    run: Run,
     expects: &'static str,
 }
 

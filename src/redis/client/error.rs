@@ -39,7 +39,8 @@ pub enum Error {
     Convert(ConvertError),
     /// The call has no words.
     EmptyCommand,
-    /// The command is answered by messages, not by a reply; use a [`Subscription`].
+    /// The command is answered by messages, not by a reply; use a
+    /// [`Subscription`](crate::redis::Subscription).
     NotACall,
 }
 
