@@ -1,7 +1,8 @@
 //! RabbitMQ as a value: a broker for AMQP 0-9-1 that opens no socket and reads no clock.
 //!
-//! The model is RabbitMQ 3.10.8, down to reply codes and texts. There are three ways to use it,
-//! each built on the next:
+//! The model is RabbitMQ 3.10.8, down to reply codes and texts, or with
+//! [`BrokerOptions::with_version`] RabbitMQ 4.0.5 or 4.3.6: [`Version`] says what they do
+//! differently. There are three ways to use it, each built on the next:
 //!
 //! - in a [world](crate::sim): [`start`] a broker, then open a [`Connection`] to it from a node,
 //!   with latency, partitions and crashes;
@@ -49,7 +50,7 @@
 //! | a crash | those that were written |
 //! | a power loss | those that were synced |
 //!
-//! A confirm of 3.10 follows the sync; [`Version`] describes what version 4 does differently.
+//! A confirm of 3.10 follows the sync. Since 4.0, that of a classic queue follows the write.
 //!
 //! # Where it differs from the real server
 //!
@@ -63,9 +64,10 @@
 //!   arrive at one instant are confirmed together. A message goes to several queues in the order in
 //!   which they were declared. Queues that a channel's shared limit held up continue in the order
 //!   in which they were refused. When several channels die together, a quorum queue hears of the
-//!   last one first. Listings are sorted. Every message of a stream is a chunk of its own.
-//! - *Streams*: a prefetch count is exact, whereas the server hands out whole chunks. The count of
-//!   messages is current, whereas the server's lags.
+//!   last one first, or since RabbitMQ 4 of the first. Listings are sorted. Every message of a stream is a chunk of its own.
+//! - *Streams*: a prefetch count is exact, whereas the server hands out whole chunks, and a filter
+//!   passes exactly the messages that match. The count of messages is current, whereas the server's
+//!   lags.
 //! - *Single active consumer*: in one case the process of a real classic queue crashes: the active
 //!   consumer is cancelled with a backlog, and a message arrives before its channel is closed. Here
 //!   the next consumer gets the backlog and then the message.
@@ -81,8 +83,11 @@
 //!   atom that the server has loaded. Only likely atoms are in the list. Patterns are regular
 //!   expressions without look-around.
 //! - *Alarms* are set by the test; nothing raises them automatically.
-//! - *Users* are checked by password only. The mechanisms are `PLAIN` and `AMQPLAIN`; there is no
-//!   OAuth.
+//! - *Users* are checked by password only. The mechanisms are `PLAIN`, `AMQPLAIN` and, since
+//!   RabbitMQ 4, `ANONYMOUS`, which logs in as `guest`; there is no OAuth.
+//! - *RabbitMQ 4*: a client that asks for AMQP 1.0 gets its protocol header and nothing more. In a
+//!   quorum queue, a message that expires behind others of another priority waits until it is the
+//!   next one. A returned message that waits for its delayed retry does not count as ready.
 //! - [`wire`] has a list of its own.
 
 pub mod admin;

@@ -391,6 +391,9 @@ impl Broker {
             }
             queue.ring.forget_channels(|channel| channels.get(channel).is_none());
         }
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.forgotten.retain(|consumer| consumers.get(*consumer).is_some());
+        }
         queue.cold.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
         queue.cold.active.take_if(|consumer| consumers.get(*consumer).is_none());
         if queue.cold.single_active && queue.cold.active.is_none() {

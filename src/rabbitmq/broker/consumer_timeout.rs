@@ -16,7 +16,7 @@ use super::settle::Return;
 use super::timer::Timer;
 use super::{Broker, Session};
 use crate::Instant;
-use crate::rabbitmq::channel::transaction::Outcome;
+use crate::rabbitmq::channel::transaction::{Outcome, Settle};
 use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::error::{Fault, MethodId};
@@ -162,16 +162,31 @@ impl Broker {
     }
 
     /// Returns whether a delivery was taken back before, which is settled now. Its consumer gets
-    /// messages again with its last such delivery.
-    pub(super) fn settles_released(&mut self, channel: ChannelKey, unacked: &Unacked) -> bool {
+    /// messages again with its last such delivery, but not if it requeues that: the server then
+    /// forgets to give it a turn.
+    pub(super) fn settles_released(
+        &mut self,
+        channel: ChannelKey,
+        unacked: &Unacked,
+        how: Settle,
+    ) -> bool {
         let Some(queue) = self.queues.get_mut(unacked.queue).filter(|queue| !queue.is_plain) else {
             return false;
         };
         let Some(quorum) = queue.cold.kind.quorum_mut() else { return false };
-        let was_released = quorum.released.remove(&unacked.entry.position()).is_some();
-        if was_released {
-            self.unblock(channel, unacked.queue);
+        let Some(consumer) = quorum.released.remove(&unacked.entry.position()) else {
+            return false;
+        };
+        match consumer {
+            Some(consumer) if how.is_requeue() => {
+                quorum.forgotten.insert(consumer);
+            }
+            Some(consumer) => {
+                quorum.forgotten.remove(&consumer);
+            }
+            None => {}
         }
-        was_released
+        self.unblock(channel, unacked.queue);
+        true
     }
 }

@@ -198,6 +198,7 @@ impl Broker {
         queue.cold.expiries.keep_only(&contents);
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
             quorum.released.clear();
+            quorum.forgotten.clear();
             quorum.delivery_counts.keep_only(&contents);
         }
         queue.ready.restore(contents);

@@ -75,7 +75,7 @@ impl Broker {
         unacked: Unacked,
         how: Settle,
     ) {
-        if self.settles_released(channel, &unacked) {
+        if self.settles_released(channel, &unacked, how) {
             return self.run_queue(now, unacked.queue);
         }
         let Unacked { queue, consumer, entry } = unacked;
@@ -183,7 +183,7 @@ impl Broker {
         how: Settle,
     ) {
         let queue = group[0].queue;
-        group.retain(|unacked| !self.settles_released(channel, unacked));
+        group.retain(|unacked| !self.settles_released(channel, unacked, how));
         if group.is_empty() {
             return self.run_queue(now, queue);
         }

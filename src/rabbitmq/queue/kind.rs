@@ -199,7 +199,10 @@ impl Kind {
     /// Returns whether a consumer has held a delivery for too long, and gets nothing meanwhile.
     pub(crate) fn is_timed_out(&self, consumer: ConsumerKey) -> bool {
         match self {
-            Kind::Quorum(quorum) => quorum.released.values().any(|by| *by == Some(consumer)),
+            Kind::Quorum(quorum) => {
+                quorum.forgotten.contains(&consumer)
+                    || quorum.released.values().any(|by| *by == Some(consumer))
+            }
             Kind::Classic | Kind::Stream(_) => false,
         }
     }

@@ -19,7 +19,7 @@ use crate::Instant;
 use crate::rabbitmq::key::ConsumerKey;
 use crate::rabbitmq::protocol::message::{Entry, Message, Position};
 use crate::rabbitmq::version::Quorum as Rules;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Number of deliveries that a consumer without a prefetch count may hold.
@@ -43,6 +43,8 @@ pub(crate) struct Quorum {
     /// Deliveries that were taken back because their consumers held them too long, by the positions
     /// that the messages had. The channels still list them.
     pub(crate) released: BTreeMap<Position, Option<ConsumerKey>>,
+    /// Consumers that get nothing any more, because they requeued such a delivery.
+    pub(crate) forgotten: BTreeSet<ConsumerKey>,
     /// Messages that wait for their next delivery, by when they are due.
     pub(crate) delayed: BTreeMap<(Instant, Position), Entry>,
     /// Number of dead letters that the queue keeps until they find a queue.
@@ -60,6 +62,7 @@ impl Quorum {
             delivery_counts: DeliveryCounts::default(),
             acknowledged: VecDeque::new(),
             released: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
             delayed: BTreeMap::new(),
             kept_dead_letters: 0,
             refuses_publishes: false,
