@@ -144,8 +144,8 @@ pub(crate) struct Profile {
     /// Whether the commit of a publish to a queue that was deleted meanwhile fails at once, with a
     /// reason.
     pub(crate) commits_fail_at_once: bool,
-    /// Whether only quorum queues watch how long a delivery is unacknowledged. They cancel a consumer
-    /// that holds one too long and take the message back; otherwise its channel is closed.
+    /// Whether only quorum queues watch how long a delivery is unacknowledged. They cancel a
+    /// consumer that holds one too long and take the message back; otherwise its channel is closed.
     pub(crate) times_out_in_quorum_queues_only: bool,
     /// Whether a passive declaration requires any permission for the object.
     pub(crate) checks_passive_declarations: bool,

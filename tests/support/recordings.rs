@@ -1,5 +1,5 @@
-//! The recorded conversations, by version: each folder of `tests/rabbitmq/recorded` is named after a
-//! version of RabbitMQ.
+//! The recorded conversations, by version: each folder of `tests/rabbitmq/recorded` is named after
+//! a version of RabbitMQ.
 //!
 //! A folder has the conversations in which its version differs from the one before, and those that
 //! only make sense with it. So a conversation of a version is that of its own folder, or else that
@@ -52,8 +52,8 @@ pub(crate) fn recordings(version: Version) -> Vec<Recording> {
     all.into_values().collect()
 }
 
-/// Turns a recording into what can be recorded on another version: a line that closed its channel or
-/// connection there, and the lines that opened it again, become a line that opens it again if it
+/// Turns a recording into what can be recorded on another version: a line that closed its channel
+/// or connection there, and the lines that opened it again, become a line that opens it again if it
 /// is closed. So do lines that closed nothing, because another version may refuse them.
 #[allow(dead_code, reason = "only where conversations are recorded")]
 pub(crate) fn unrecorded(recorded: &str) -> String {

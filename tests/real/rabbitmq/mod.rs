@@ -1,5 +1,5 @@
-//! The real RabbitMQ, if 3.10, 4.0 or 4.3 is installed (`node.rs` says where); otherwise each test reports that it was
-//! skipped, and why.
+//! The real RabbitMQ, if 3.10, 4.0 or 4.3 is installed (`node.rs` says where); otherwise each test
+//! reports that it was skipped, and why.
 
 mod conversation;
 #[cfg(feature = "definitions")]

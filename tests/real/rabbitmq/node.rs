@@ -53,7 +53,8 @@ struct Setting {
 }
 
 impl Node {
-    /// Starts a node. Prints the reason and returns `None` if there is no RabbitMQ that is modelled.
+    /// Starts a node. Prints the reason and returns `None` if there is no RabbitMQ that is
+    /// modelled.
     pub(crate) fn start() -> Option<Node> {
         match Node::try_start() {
             Ok(node) => Some(node),
