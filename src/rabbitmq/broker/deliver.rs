@@ -157,9 +157,9 @@ impl Broker {
         can_take.then_some(active)
     }
 
-    /// Returns the single active consumer of a quorum queue after a look at those that stand by: one
-    /// with a higher priority takes over, but only when the active one holds nothing. Until then
-    /// nobody gets a message, even if the other one leaves.
+    /// Returns the single active consumer of a quorum queue after a look at those that stand by:
+    /// one with a higher priority takes over, but only when the active one holds nothing. Until
+    /// then nobody gets a message, even if the other one leaves.
     fn make_way(&mut self, key: QueueKey, active: ConsumerKey) -> Option<ConsumerKey> {
         let queue = self.queues.get(key)?;
         let priority = |key: ConsumerKey| self.consumers.get(key).map(Consumer::priority);
