@@ -64,7 +64,8 @@
 //!   arrive at one instant are confirmed together. A message goes to several queues in the order in
 //!   which they were declared. Queues that a channel's shared limit held up continue in the order
 //!   in which they were refused. When several channels die together, a quorum queue hears of the
-//!   last one first, or since RabbitMQ 4 of the first. Listings are sorted. Every message of a stream is a chunk of its own.
+//!   last one first, or since RabbitMQ 4 of the first. Listings are sorted. Every message of a
+//!   stream is a chunk of its own.
 //! - *Streams*: a prefetch count is exact, whereas the server hands out whole chunks, and a filter
 //!   passes exactly the messages that match. The count of messages is current, whereas the server's
 //!   lags.

@@ -195,8 +195,6 @@ pub struct Broker {
     pub(super) exchanges: Arena<Exchange>,
     pub(super) queues: Arena<Queue>,
     pub(super) consumers: Arena<Consumer>,
-    /// The serial of the youngest consumer.
-    last_consumer: u32,
     /// Counts that belong to no queue or exchange, or to one that is gone.
     pub(super) tally: MessageStats,
     /// Whether any connection has ever had heartbeats.
@@ -257,7 +255,6 @@ impl Broker {
             exchanges: Arena::default(),
             queues: Arena::default(),
             consumers: Arena::default(),
-            last_consumer: 0,
             tally: MessageStats::default(),
             has_heartbeats: false,
             reply_names: IndexMap::default(),

@@ -53,8 +53,8 @@ pub(crate) fn recordings(version: Version) -> Vec<Recording> {
 }
 
 /// Turns a recording into what can be recorded on another version: a line that closed its channel
-/// or connection there, and the lines that opened it again, become a line that opens it again if
-/// it is closed. So do lines that closed nothing, because another version may refuse them.
+/// or connection there, and the lines that opened it again, become a line that opens it again if it
+/// is closed. So do lines that closed nothing, because another version may refuse them.
 #[allow(dead_code, reason = "only where conversations are recorded")]
 pub(crate) fn unrecorded(recorded: &str) -> String {
     let lines: Vec<&str> = recorded.lines().collect();

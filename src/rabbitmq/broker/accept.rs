@@ -134,7 +134,7 @@ impl Broker {
         let failures = message.properties().history().failures;
         let mut entry = Entry::new(message, position);
         if failures > 0 {
-            entry = inherit(queue, entry, failures.into(), profile);
+            entry = inherit(queue, entry, failures.into(), taker.is_some(), profile);
         }
         if let Some(at) = expiry
             && !is_done
@@ -200,13 +200,20 @@ impl Broker {
 
 /// Returns the entry of a dead letter whose deliveries failed this often in other queues, as its
 /// new queue has it.
-fn inherit(queue: &mut Queue, entry: Entry, failures: u64, profile: &Profile) -> Entry {
+fn inherit(
+    queue: &mut Queue,
+    entry: Entry,
+    failures: u64,
+    is_taken: bool,
+    profile: &Profile,
+) -> Entry {
     match &mut queue.cold.kind {
         Kind::Quorum(quorum) => {
             quorum.delivery_counts.inherit(entry.position(), failures);
             entry.again()
         }
-        Kind::Classic if profile.quorum.counts_failures_only => entry.again(),
+        // A classic queue does not say so of a message that a consumer takes at once.
+        Kind::Classic if profile.quorum.counts_failures_only && !is_taken => entry.again(),
         Kind::Classic | Kind::Stream(_) => entry,
     }
 }

@@ -349,7 +349,7 @@ impl Broker {
             let tags = channel.consumer_tags();
             let knows_by_tag = self.profile().quorum.knows_consumers_by_tag;
             let serial = |consumer| match self.consumers.get(consumer) {
-                Some(consumer) => consumer.serial,
+                Some(_) => self.serial_of(consumer),
                 None => channel.cancelled_serial(consumer).unwrap_or_default(),
             };
             sort_by_key(&mut by_tag, |(tag, unacked)| match unacked.consumer {
@@ -393,6 +393,7 @@ impl Broker {
         }
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
             quorum.forgotten.retain(|consumer| consumers.get(*consumer).is_some());
+            quorum.serials.retain(|consumer, _| consumers.get(*consumer).is_some());
         }
         queue.cold.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
         queue.cold.active.take_if(|consumer| consumers.get(*consumer).is_none());

@@ -112,11 +112,12 @@ impl Broker {
         if limits_every_consumer {
             consumer.limit_credit();
         }
-        self.last_consumer = self.last_consumer.wrapping_add(1);
-        consumer.serial = self.last_consumer;
         let consumer = self.consumers.insert(consumer);
         self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
         let queue = self.queue_mut(key);
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.arrives(consumer);
+        }
         queue.cold.exclusive_consumer = exclusive.then_some(consumer);
         if let (Some(start), Some(stream)) = (start, queue.cold.kind.stream_mut()) {
             stream.attach(consumer, start);
@@ -130,14 +131,21 @@ impl Broker {
             if is_active && queue.cold.kind.remembers_consumers() {
                 let former = self.channel_mut(channel_key).former_serial(&tag);
                 let held = self.take_over(channel_key, consumer);
+                let key_of_consumer = consumer;
                 let consumer =
                     self.consumers.get_mut(consumer).expect("the consumer was inserted above");
                 consumer.holds(held);
-                if let Some(serial) = former.filter(|_| held > 0) {
-                    consumer.serial = serial;
+                if let Some(serial) = former.filter(|_| held > 0)
+                    && let Some(quorum) = self.queue_mut(key).cold.kind.quorum_mut()
+                {
+                    quorum.serials.insert(key_of_consumer, serial);
                 }
             }
             self.join_ring(consumer);
+            if self.queues.get(key).is_some_and(Queue::frees_place) {
+                // The active consumer may have to make way, whether a message waits or not.
+                self.next_consumer(key);
+            }
         }
         self.run_queue(now, key);
         Ok(tag)
@@ -176,6 +184,7 @@ impl Broker {
             let Some(consumer) = channel.consumers.swap_remove(consumer_tag) else {
                 return Ok(());
             };
+            let serial = broker.serial_of(consumer);
             let Some(of) = broker.consumers.remove(consumer) else { return Ok(()) };
             let (queue, mut ended) = (of.queue, vec![Ended::new(consumer, &of)]);
             let Queue { ring, cold, .. } = broker.queue_mut(queue);
@@ -184,7 +193,7 @@ impl Broker {
                 ring.vacate(consumer, key, of.tag.clone(), of.priority());
                 ended.clear();
             }
-            broker.channel_mut(key).remember_cancelled(consumer, of.tag, of.serial);
+            broker.channel_mut(key).remember_cancelled(consumer, of.tag, serial);
             if broker.remove_dead_consumers(now, queue, &ended) {
                 broker.delete_queue(queue);
                 return Ok(());

@@ -20,6 +20,7 @@ use crate::rabbitmq::protocol::method::{Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::ring::Ring;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -96,7 +97,7 @@ impl Broker {
             };
             taken.sort_by(|(a, _), (b, _)| place(*a).cmp(&place(*b)));
         } else {
-            taken.sort_by_key(|(consumer, _)| self.consumer(*consumer).serial);
+            taken.sort_by_key(|(consumer, _)| self.serial_of(*consumer));
         }
         for (consumer, entry) in taken {
             if let Some(entry) = self.give(now, consumer, entry) {
@@ -141,18 +142,8 @@ impl Broker {
             Some(active) => active,
             None => *queue.cold.active.insert(queue.ring.head()?),
         };
-        if queue.cold.kind.prefers_higher_standby()
-            && let Some(standby) = queue.ring.head().filter(|standby| *standby != active)
-            && self.consumers.get(standby).map(Consumer::priority)
-                > self.consumers.get(active).map(Consumer::priority)
-        {
-            let holds = |unacked: &Unacked| unacked.consumer == Some(active);
-            if self.held_by_clients().any(holds) {
-                // It gets nothing more, and its successor has to wait for what it holds.
-                return None;
-            }
-            self.queue_mut(key).cold.active = Some(standby);
-            active = standby;
+        if queue.cold.kind.prefers_higher_standby() {
+            active = self.make_way(key, active)?;
         }
         let consumer =
             self.consumers.get(active).expect("a queue forgets an active consumer that is gone");
@@ -164,6 +155,39 @@ impl Broker {
             && consumer.has_credit()
             && channel.limiter.admits(key);
         can_take.then_some(active)
+    }
+
+    /// Returns the single active consumer of a quorum queue after a look at those that stand by:
+    /// one with a higher priority takes over, but only when the active one holds nothing. Until
+    /// then nobody gets a message, even if the other one leaves.
+    fn make_way(&mut self, key: QueueKey, active: ConsumerKey) -> Option<ConsumerKey> {
+        let queue = self.queues.get(key)?;
+        let priority = |key: ConsumerKey| self.consumers.get(key).map(Consumer::priority);
+        let first = queue.ring.head().unwrap_or(active);
+        let is_outranked = first != active && priority(first) > priority(active);
+        if !is_outranked && !queue.cold.kind.is_quiescing(active) {
+            return Some(active);
+        }
+        let holds = |unacked: &Unacked| unacked.consumer == Some(active);
+        let has_to_wait = self.held_by_clients().any(holds);
+        let queue = self.queue_mut(key);
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.quiescing = has_to_wait.then_some(active);
+        }
+        if has_to_wait {
+            return None;
+        }
+        queue.cold.active = Some(first);
+        Some(first)
+    }
+
+    /// Returns the age of a consumer of a quorum queue, by which RabbitMQ 4 orders them.
+    pub(super) fn serial_of(&self, key: ConsumerKey) -> u32 {
+        let queue = self.consumers.get(key).and_then(|consumer| self.queues.get(consumer.queue));
+        match queue.map(|queue| &queue.cold.kind) {
+            Some(Kind::Quorum(quorum)) => quorum.serials.get(&key).copied().unwrap_or_default(),
+            Some(Kind::Classic | Kind::Stream(_)) | None => 0,
+        }
     }
 
     /// Sends a message to a consumer. Returns the entry if it needs no acknowledgement, and so has

@@ -199,6 +199,8 @@ impl Broker {
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
             quorum.released.clear();
             quorum.forgotten.clear();
+            quorum.serials.clear();
+            quorum.quiescing = None;
             quorum.delivery_counts.keep_only(&contents);
         }
         queue.ready.restore(contents);

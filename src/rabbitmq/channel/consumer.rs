@@ -22,9 +22,6 @@ pub(crate) struct Consumer {
     credit: u32,
     /// Whether it is among the blocked consumers of its queue, and not in the ring.
     pub(crate) is_blocked: bool,
-    /// Its number among all consumers, by which a quorum queue of RabbitMQ 4 orders them. One that
-    /// takes over what a cancelled consumer left takes its number, too.
-    pub(crate) serial: u32,
     /// Boxed, because hardly any consumer has arguments.
     special: Option<Box<Special>>,
 }
@@ -58,18 +55,7 @@ impl Consumer {
         let limited = ack_required && prefetch > 0;
         let credit = if limited { prefetch.into() } else { UNLIMITED };
         let is_blocked = false;
-        let serial = 0;
-        Consumer {
-            tag,
-            queue,
-            channel,
-            ack_required,
-            prefetch,
-            credit,
-            is_blocked,
-            serial,
-            special,
-        }
+        Consumer { tag, queue, channel, ack_required, prefetch, credit, is_blocked, special }
     }
 
     /// Makes the prefetch count a limit even if the consumer acknowledges automatically, until the

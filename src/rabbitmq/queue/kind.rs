@@ -188,6 +188,14 @@ impl Kind {
 
 /// Questions about consumers.
 impl Kind {
+    /// Returns whether a single active consumer has to make way when it holds nothing any more.
+    pub(crate) fn is_quiescing(&self, consumer: ConsumerKey) -> bool {
+        match self {
+            Kind::Quorum(quorum) => quorum.quiescing == Some(consumer),
+            Kind::Classic | Kind::Stream(_) => false,
+        }
+    }
+
     /// Returns whether a consumer may say how long it may hold a delivery.
     pub(crate) fn takes_consumer_timeouts(&self) -> bool {
         match self {

@@ -43,6 +43,12 @@ pub(crate) struct Quorum {
     /// Deliveries that were taken back because their consumers held them too long, by the positions
     /// that the messages had. The channels still list them.
     pub(crate) released: BTreeMap<Position, Option<ConsumerKey>>,
+    /// The consumers' numbers, in the order in which they arrived. One that takes over what a
+    /// cancelled consumer left takes its number, too.
+    pub(crate) serials: BTreeMap<ConsumerKey, u32>,
+    last_serial: u32,
+    /// A single active consumer that has to make way when it holds nothing any more.
+    pub(crate) quiescing: Option<ConsumerKey>,
     /// Consumers that get nothing any more, because they requeued such a delivery.
     pub(crate) forgotten: BTreeSet<ConsumerKey>,
     /// Messages that wait for their next delivery, by when they are due.
@@ -62,12 +68,21 @@ impl Quorum {
             delivery_counts: DeliveryCounts::default(),
             acknowledged: VecDeque::new(),
             released: BTreeMap::new(),
+            serials: BTreeMap::new(),
+            last_serial: 0,
+            quiescing: None,
             forgotten: BTreeSet::new(),
             delayed: BTreeMap::new(),
             kept_dead_letters: 0,
             refuses_publishes: false,
             last_front: 0,
         }
+    }
+
+    /// Gives a new consumer its number.
+    pub(crate) fn arrives(&mut self, consumer: ConsumerKey) {
+        self.last_serial = self.last_serial.wrapping_add(1);
+        self.serials.insert(consumer, self.last_serial);
     }
 
     /// Returns the message as a consumer gets it.
