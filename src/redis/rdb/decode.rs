@@ -23,7 +23,9 @@ pub(super) fn value(
     limits: &Limits,
     encodings: Encodings,
 ) -> Read<Option<Value>> {
+    let is_later = of >= kind::SET_LISTPACK && !encodings.set_listpack;
     match of {
+        _ if is_later => Err(reader.error(format!("values of type {of} are not known"))),
         kind::STRING => Ok(Some(StringValue::new(&reader.string()?).wrap())),
         kind::LIST => list(reader).map(|read| encoded(read, limits, encodings)),
         kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => {
