@@ -15,7 +15,7 @@ use std::time::Duration;
 use stunt_double::redis::{self, Client, Error, ServerOptions, Version};
 use stunt_double::sim::{Node, Sim};
 
-/// What the program got, as text.
+/// The result that the program got, as text.
 type Got = Result<String, Error>;
 
 /// Code that runs on a node, with two connections.

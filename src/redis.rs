@@ -117,8 +117,8 @@
 //!   the real server depends on what failed before.
 //! - *Replication* ([`start_replicas`]): a data set is sent at one moment and takes only the
 //!   latency of its link, and a replica loads it at once. The master waits
-//!   [`with_sync_delay`](ServerOptions::with_sync_delay) before it sends one to a replica that takes
-//!   it without a file (`REPLCONF capa eof`), as those of [`start_replicas`] do, and
+//!   [`with_sync_delay`](ServerOptions::with_sync_delay) before it sends one to a replica that
+//!   takes it without a file (`REPLCONF capa eof`), as those of [`start_replicas`] do, and
 //!   `repl-diskless-sync-max-replicas` has no effect. Memory reports count nothing for the backlog
 //!   and for replicas. A restart in good order
 //!   remembers its history if there are save points; after a crash, a replica always receives the

@@ -109,8 +109,8 @@ impl Kind {
     /// Returns whether a version has the type.
     fn is_in(self, profile: &Profile) -> bool {
         match self {
-            Kind::LocalRandom => profile.settings.has_those_of_4_0,
-            Kind::ModulusHash => profile.settings.has_those_of_4_3,
+            Kind::LocalRandom => profile.has_local_random,
+            Kind::ModulusHash => profile.has_modulus_hash,
             Kind::Direct
             | Kind::Fanout
             | Kind::Headers

@@ -54,8 +54,8 @@ impl Version {
         self.profile().max_message_size
     }
 
-    /// What changes for applications with an upgrade to this version from the one before it here,
-    /// one sentence for each change, the most surprising first.
+    /// The changes that applications meet with an upgrade to this version from the one before it
+    /// here, one sentence for each, the most surprising first.
     ///
     /// ```
     /// use stunt_double::rabbitmq::Version;
@@ -159,6 +159,10 @@ pub(crate) struct Profile {
     pub(crate) quorum: Quorum,
     /// The facts of arguments and policies.
     pub(crate) settings: SettingRules,
+    /// Whether exchanges may have the type `x-local-random`.
+    pub(crate) has_local_random: bool,
+    /// Whether exchanges may have the type `x-modulus-hash` without a plugin.
+    pub(crate) has_modulus_hash: bool,
 }
 
 /// What `connection.start` says of the server.
@@ -244,14 +248,25 @@ pub(crate) enum Priorities {
 pub(crate) struct SettingRules {
     /// Whether mirrored queues exist, and the settings `ha-…`.
     pub(crate) has_mirroring: bool,
-    /// Whether queues have the settings of RabbitMQ 4.0: `x-consumer-timeout`, a leader locator for
-    /// classic queues, and so on.
+    /// Whether the tables of settings have the rows that came with RabbitMQ 4.0.
     pub(crate) has_those_of_4_0: bool,
-    /// Whether queues have the settings of RabbitMQ 4.3, above all delayed retries.
+    /// Whether the tables of settings have the rows that came with RabbitMQ 4.3.
     pub(crate) has_those_of_4_3: bool,
+    /// Whether a queue may set how long its deliveries are unacknowledged.
+    pub(crate) queues_have_timeouts: bool,
+    /// Whether a consumer of a quorum queue may, too.
+    pub(crate) consumers_have_timeouts: bool,
+    /// Whether messages that return to a quorum queue may be delayed.
+    pub(crate) has_delayed_retries: bool,
+    /// Whether `x-queue-mode` takes any value.
+    pub(crate) takes_any_mode: bool,
+    /// Whether classic queues of version 1 exist.
+    pub(crate) has_classic_v1: bool,
+    /// Whether an age that cannot be read is refused; otherwise it ends the channel's process.
+    pub(crate) refuses_unreadable_ages: bool,
 }
 
-/// What changes with an upgrade to 4.0.
+/// The changes that an upgrade to 4.0 brings.
 const TO_4_0: &[&str] = &[
     "A quorum queue gives a message up after 20 returns, unless it sets another limit: a loop of \
      requeues that ran forever now ends, and the message is lost without a dead-letter exchange.",
@@ -280,7 +295,7 @@ const TO_4_0: &[&str] = &[
     "AMQP 1.0 is served on the same port: the answer to a wrong protocol header is its header.",
 ];
 
-/// What changes with an upgrade to 4.3.
+/// The changes that an upgrade to 4.3 brings.
 const TO_4_3: &[&str] = &[
     "`basic.nack` and `basic.recover` never count for the delivery limit of a quorum queue: only \
      `basic.reject` and the end of a channel or connection do, so a consumer that nacks a poison \
@@ -351,10 +366,18 @@ const V3_10: Profile = Profile {
         buries_last_first: false,
         priorities: Priorities::None,
     },
+    has_local_random: false,
+    has_modulus_hash: false,
     settings: SettingRules {
         has_mirroring: true,
         has_those_of_4_0: false,
         has_those_of_4_3: false,
+        queues_have_timeouts: false,
+        consumers_have_timeouts: false,
+        has_delayed_retries: false,
+        takes_any_mode: false,
+        has_classic_v1: true,
+        refuses_unreadable_ages: false,
     },
 };
 
@@ -391,10 +414,12 @@ const V4_0: Profile = Profile {
         priorities: Priorities::TwoClasses,
         ..V3_10.quorum
     },
+    has_local_random: true,
     settings: SettingRules {
         has_mirroring: false,
         has_those_of_4_0: true,
-        has_those_of_4_3: false,
+        queues_have_timeouts: true,
+        ..V3_10.settings
     },
     ..V3_10
 };
@@ -429,6 +454,15 @@ const V4_3: Profile = Profile {
         priorities: Priorities::Strict,
         ..V4_0.quorum
     },
-    settings: SettingRules { has_those_of_4_3: true, ..V4_0.settings },
+    has_modulus_hash: true,
+    settings: SettingRules {
+        has_those_of_4_3: true,
+        consumers_have_timeouts: true,
+        has_delayed_retries: true,
+        takes_any_mode: true,
+        has_classic_v1: false,
+        refuses_unreadable_ages: true,
+        ..V4_0.settings
+    },
     ..V4_0
 };

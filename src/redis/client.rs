@@ -1,7 +1,7 @@
 //! The client: how a node of the world uses Redis.
 //!
-//! [`start`] puts a [`Server`](crate::redis::server::Server) into a world. A node opens a [`Client`], which is one connection,
-//! and calls commands on it. Everything goes through the node's link, so latency, partitions and
+//! [`start`] puts a [`Server`](crate::redis::server::Server) into a world. A node opens a
+//! [`Client`], which is one connection, and calls commands on it. Everything goes through the node's link, so latency, partitions and
 //! crashes of the node apply. The order within a connection never breaks. When a node dies, its
 //! blocked calls, transactions and subscriptions leave nothing behind on the server.
 //!

@@ -1,13 +1,13 @@
 //! The formats in which Redis writes values: RDB files, the payloads of `DUMP`, and append-only
 //! files. All of them are bytes here; nothing reads or writes a file.
 //!
-//! The bytes are those that 7.0.15 writes, one by one: RDB version 10, with strings that are
-//! numbers stored as such, longer ones compressed by LZF, and compact values as listpacks or
-//! intsets. Exceptions: the members of a hash table stand in an order that Redis leaves open, the
-//! nodes of a list are those that pushes at one end would make, and an intset is as narrow as its
-//! members allow.
+//! The bytes are those that the imitated version writes, one by one: of 7.0.15, RDB version 10,
+//! with strings that are numbers stored as such, longer ones compressed by LZF, and compact values
+//! as listpacks or intsets. Exceptions: the members of a hash table stand in an order that Redis
+//! leaves open, the nodes of a list are those that pushes at one end would make, and an intset is
+//! as narrow as its members allow.
 //!
-//! Reading also accepts older versions: everything that 7.0.15 reads, except for modules.
+//! Reading also accepts older versions: everything that the server reads, except for modules.
 //! Bytes that are corrupt are an [`RdbError`], never a panic, and never need more memory than a
 //! small multiple of their length. All of a value is checked, as with `sanitize-dump-payload yes`.
 //!

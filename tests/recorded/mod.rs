@@ -1,4 +1,5 @@
-//! Conversations that were recorded from a real `redis-server` 7.0.15, one request after the other.
+//! Conversations that were recorded from real servers, one request after the other: from
+//! `redis-server` 7.0.15, and, in `versions`, from each version.
 //!
 //! In a file, a line is a request, and the indented line below it is the reply, byte for byte, in
 //! Rust's escapes. `= name` begins a conversation with an empty server, and `*` is any reply.

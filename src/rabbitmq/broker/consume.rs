@@ -282,7 +282,7 @@ fn check_consume_arguments(
         let why = format!("{{unacceptable_type,{}}}", value.type_name());
         return invalid("x-cancel-on-ha-failover", why);
     }
-    if rules.has_those_of_4_3
+    if rules.consumers_have_timeouts
         && kind == QueueType::Quorum
         && let Some(value) = arguments.get("x-consumer-timeout")
     {
@@ -312,7 +312,7 @@ fn foreign_arguments(kind: QueueType, rules: &SettingRules) -> &'static [&'stati
             QueueType::Stream => &["x-cancel-on-ha-failover", "x-priority"],
         };
     }
-    match (kind, rules.has_those_of_4_3) {
+    match (kind, rules.consumers_have_timeouts) {
         (QueueType::Classic, true) => &[
             "x-consumer-timeout",
             "x-stream-filter",

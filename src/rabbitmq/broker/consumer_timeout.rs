@@ -36,7 +36,7 @@ impl Broker {
             return;
         }
         channel.timeout_armed = None;
-        let (overdue, next) = match self.profile().settings.has_those_of_4_0 {
+        let (overdue, next) = match self.profile().settings.queues_have_timeouts {
             true => self.overdue(now, key),
             false => self.oldest_overdue(now, key),
         };

@@ -62,7 +62,7 @@ struct Rest {
     history: History,
 }
 
-/// What a server with message containers knows of a message beside its properties.
+/// The facts that a server with message containers knows of a message beside its properties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct History {
     /// Whether the header `x-death` was made by the server.
@@ -377,7 +377,7 @@ impl Properties {
         FLAGS + small + headers + rest
     }
 
-    /// What the server knows of the message beside its properties.
+    /// Returns the facts that the server knows of the message beside its properties.
     pub(crate) fn history(&self) -> History {
         self.rest(|rest| Some(&rest.history)).copied().unwrap_or_default()
     }

@@ -108,14 +108,8 @@ impl DeadLetter {
             Some(FieldValue::Array(deaths)) => deaths.into_iter().filter_map(as_table).collect(),
             _ => Vec::new(),
         };
-        let own = (Some(self.queue.as_str()), Some(self.reason.name()));
-        let death = match deaths.iter().position(|death| key(death) == own) {
-            Some(at) => {
-                let mut death = deaths.remove(at);
-                let count = death.get("count").and_then(FieldValue::as_integer).unwrap_or(0);
-                death.insert("count", i64::try_from(count + 1).unwrap_or(i64::MAX));
-                death
-            }
+        let death = match self.once_more(&mut deaths) {
+            Some(death) => death,
             None => {
                 let mut death = self.first_of_its_kind(now);
                 match death.remove("original-expiration") {
@@ -180,19 +174,23 @@ impl DeadLetter {
             Some(FieldValue::Array(deaths)) => grouped(deaths),
             _ => Vec::new(),
         };
-        let own = (Some(self.queue.as_str()), Some(self.reason.name()));
-        let death = match deaths.iter().position(|death| key(death) == own) {
-            Some(at) => {
-                let mut death = deaths.remove(at);
-                let count = death.get("count").and_then(FieldValue::as_integer).unwrap_or(0);
-                death.insert("count", i64::try_from(count + 1).unwrap_or(i64::MAX));
-                death.sorted()
-            }
+        let death = match self.once_more(&mut deaths) {
+            Some(death) => death.sorted(),
             None if is_first => self.first_of_its_kind(now),
             None => self.first_of_its_kind(now).sorted(),
         };
         deaths.insert(0, death);
         headers.insert("x-death", deaths.into_iter().map(FieldValue::Table).collect::<Vec<_>>());
+    }
+
+    /// Takes the entry of earlier deaths in this queue for this reason, with this one counted.
+    fn once_more(&self, deaths: &mut Vec<FieldTable>) -> Option<FieldTable> {
+        let own = (Some(self.queue.as_str()), Some(self.reason.name()));
+        let at = deaths.iter().position(|death| key(death) == own)?;
+        let mut death = deaths.remove(at);
+        let count = death.get("count").and_then(FieldValue::as_integer).unwrap_or(0);
+        death.insert("count", i64::try_from(count + 1).unwrap_or(i64::MAX));
+        Some(death)
     }
 
     /// A new entry of `x-death`, for the first death in this queue for this reason.

@@ -34,7 +34,7 @@ pub(crate) fn exceeds_delivery_limit(returned: u64, limit: Option<u64>) -> bool 
 /// The state that only a quorum queue has.
 #[derive(Debug)]
 pub(crate) struct Quorum {
-    /// What the version decides.
+    /// The rules of the version.
     pub(crate) rules: &'static Rules,
     pub(crate) delivery_counts: DeliveryCounts,
     /// Consumers that acknowledged deliveries automatically since the queue last looked, with the

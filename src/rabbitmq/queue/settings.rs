@@ -138,13 +138,13 @@ impl Settings {
                 .and_then(FieldValue::as_integer)
                 .is_some_and(|limit| limit < 0),
             moves_rejected_to_end: false,
-            consumer_timeout: time("consumer-timeout").filter(|_| rules.has_those_of_4_0),
+            consumer_timeout: time("consumer-timeout").filter(|_| rules.queues_have_timeouts),
             delayed_retry: DelayedRetry::new(
                 get("delayed-retry-type").and_then(FieldValue::as_str),
                 time("delayed-retry-min"),
                 time("delayed-retry-max"),
             )
-            .filter(|_| rules.has_those_of_4_3),
+            .filter(|_| rules.has_delayed_retries),
             max_age: get("max-age").and_then(FieldValue::as_str).and_then(|age| {
                 match Age::parse(age) {
                     Age::Valid(age) => Some(age),
@@ -527,21 +527,21 @@ fn check_value(
             _ if what == "overflow" => Err("invalid_overflow".into()),
             asked => Err(format!("\"unsupported {what} '{asked}'\"").into()),
         },
-        Check::Mode if rules.has_those_of_4_3 => Ok(()),
+        Check::Mode if rules.takes_any_mode => Ok(()),
         Check::Mode => match text()? {
             "default" | "lazy" => Ok(()),
             asked => Err(format!("\"unsupported queue mode '{asked}'\"").into()),
         },
         Check::Version => match integer()? {
             2 => Ok(()),
-            1 if !rules.has_those_of_4_3 => Ok(()),
+            1 if rules.has_classic_v1 => Ok(()),
             v if v < 0 => Err(format!("{{value_negative,{v}}}").into()),
             v => Err(format!("\"unsupported queue version '{v}'\"").into()),
         },
         Check::Age => match Age::parse(text()?) {
             Age::Valid(_) => Ok(()),
             Age::UnknownUnit => Err("invalid_max_age".into()),
-            Age::Nonsense if rules.has_those_of_4_3 => Err("invalid_max_age".into()),
+            Age::Nonsense if rules.refuses_unreadable_ages => Err("invalid_max_age".into()),
             Age::Nonsense => Err(BadValue::Crashes),
         },
         Check::Strategy => match text()? {

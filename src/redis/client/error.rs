@@ -1,5 +1,5 @@
-//! What can go wrong with a call: the server's error, the end of the connection, a reply of another
-//! type.
+//! The ways in which a call fails: the server's error, the end of the connection, a reply of
+//! another type.
 
 use super::convert::ConvertError;
 use crate::redis::reply::{ErrorReply, Reply};

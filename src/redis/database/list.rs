@@ -65,11 +65,8 @@ impl Database {
             return Ok(self.write::<List>(key)?.map_or(0, |list| list.len()));
         }
         let limits = self.list_limits();
-        let make = || limits.map_or_else(List::default, |_| List::packed());
-        let list = self.write_or_insert_with::<List>(key, make)?;
-        if let Some(limits) = limits {
-            list.make_room(elements.len(), elements.iter().map(|e| e.len()).sum(), limits);
-        }
+        let list = self.write_or_insert_with::<List>(key, || List::new(limits))?;
+        list.make_room(elements.len(), elements.iter().map(|e| e.len()).sum(), limits);
         for element in elements {
             list.push(end, *element);
         }
@@ -188,11 +185,8 @@ impl Database {
         let Some(element) = list.pop(from) else { return Ok(None) };
         // The push is notified before the pop, and both count as one change.
         let limits = self.list_limits();
-        let make = || limits.map_or_else(List::default, |_| List::packed());
-        let list = self.again_or_insert_with::<List>(destination, make)?;
-        if let Some(limits) = limits {
-            list.make_room(1, element.len(), limits);
-        }
+        let list = self.again_or_insert_with::<List>(destination, || List::new(limits))?;
+        list.make_room(1, element.len(), limits);
         list.push(to, element.clone());
         self.pushed(destination, to, 0);
         let emptied = self.again::<List>(source)?.is_some_and(|list| list.is_empty());
@@ -263,9 +257,7 @@ impl Database {
         let limits = self.list_limits();
         let list = self.write::<List>(key)?.ok_or(CommandError::NoSuchKey)?;
         let at = position(index, list.len()).ok_or(CommandError::IndexOutOfRange)?;
-        if let Some(limits) = limits {
-            list.make_room(1, element.len(), limits);
-        }
+        list.make_room(1, element.len(), limits);
         list.set(at, element);
         self.pack_list(key);
         self.changed(key, EventClasses::LIST, "lset", 1);
@@ -286,9 +278,7 @@ impl Database {
     ) -> Result<Inserted, CommandError> {
         let limits = self.list_limits();
         let Some(list) = self.write::<List>(key)? else { return Ok(Inserted::NoKey) };
-        if let Some(limits) = limits {
-            list.make_room(1, element.len(), limits);
-        }
+        list.make_room(1, element.len(), limits);
         let Some(at) = list.iter().position(|element| **element == *pivot) else {
             return Ok(Inserted::NoPivot);
         };

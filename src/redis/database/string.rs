@@ -91,7 +91,7 @@ impl Database {
             Expiry::At(at) => at.min(NEVER - 1),
             Expiry::Keep => self.peek(key).map_or(NEVER, |entry| entry.expires_at()),
         };
-        if expires_at <= self.expired_by && !self.profile.past.is_stored {
+        if self.is_past(expires_at) && !self.profile.past.is_stored {
             self.remove_past(key);
             outcome.set = true;
             return Ok(outcome);

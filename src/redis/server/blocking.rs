@@ -294,16 +294,12 @@ impl Server {
             }
         }
         let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
-        let Ok(command) = self.table.resolve(&words) else { return };
+        let command = self.table.resolve(&words).expect("the command has run before");
         self.blocking.again = Some(deadline);
         let reply = self.call(client, Origin::Client, command, &words);
         self.blocking.again = None;
         if let Some(reply) = reply {
-            if let Some(session) = self.sessions.get_mut(&client) {
-                session.last_used = self.now;
-            }
-            self.reply(client, reply);
-            self.release(client);
+            self.answer_released(client, reply);
         }
     }
 
@@ -402,6 +398,15 @@ impl Server {
         self.release_blocked(client, in_vain, false, false)
     }
 
+    /// Replies to a client that waits no longer, and goes on with what it has sent since.
+    fn answer_released(&mut self, client: ClientId, reply: Reply) {
+        if let Some(session) = self.sessions.get_mut(&client) {
+            session.last_used = self.now;
+        }
+        self.reply(client, reply);
+        self.release(client);
+    }
+
     /// Counts the command of a client once more, or once less.
     pub(super) fn count_call(&mut self, client: ClientId, by: i64) {
         let Some(session) = self.sessions.get(&client) else { return };
@@ -434,17 +439,13 @@ impl Server {
         if self.profile().blocking == Waking::RunsAgain {
             self.count_call(client, 1);
         }
-        if let Some(session) = self.sessions.get_mut(&client) {
-            session.last_used = self.now;
-            if failed {
-                self.stats.of(session.last_command).failed += 1;
-            }
+        if let Some(session) = self.sessions.get(&client).filter(|_| failed) {
+            self.stats.of(session.last_command).failed += 1;
         }
         if logged && self.config.slow_log_threshold == 0 {
             self.add_blocked_to_slow_log(client, &words);
         }
-        self.reply(client, reply);
-        self.release(client);
+        self.answer_released(client, reply);
         true
     }
 }

@@ -84,13 +84,14 @@ impl List {
         if self.packed.is_some() { ListEncoding::Listpack } else { ListEncoding::Quicklist }
     }
 
-    /// Returns an empty list that is a listpack.
-    pub(crate) fn packed() -> List {
-        List { packed: Some(listpack::EMPTY), ..List::default() }
+    /// Returns an empty list: a listpack where lists may be such, which have limits then.
+    pub(crate) fn new(limits: Option<ListLimits>) -> List {
+        List { packed: limits.map(|_| listpack::EMPTY), ..List::default() }
     }
 
     /// Makes a listpack a quicklist, if it has no room for as many elements of that length in all.
-    pub(crate) fn make_room(&mut self, elements: usize, bytes: usize, limits: ListLimits) {
+    pub(crate) fn make_room(&mut self, elements: usize, bytes: usize, limits: Option<ListLimits>) {
+        let Some(limits) = limits else { return };
         let fits = |packed: usize| limits.holds(self.len() + elements, packed + bytes);
         if self.packed.is_some_and(|packed| !fits(packed)) {
             self.packed = None;

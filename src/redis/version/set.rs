@@ -15,6 +15,8 @@ impl Versions {
     /// Redis since 7.4. Valkey does not descend from it.
     pub(crate) const REDIS_SINCE_7_4: Versions =
         Versions(Versions::SINCE_7_2.0 & !Versions::VALKEY.0 & !(1 << Version::Redis7_2 as u16));
+    /// Redis since 7.4, and Valkey, which took the same changes.
+    pub(crate) const SINCE_7_4: Versions = Versions::REDIS_SINCE_7_4.and(Versions::VALKEY);
     pub(crate) const REDIS_SINCE_8_0: Versions =
         Versions::of(&[Version::Redis8_0, Version::Redis8_2, Version::Redis8_6]);
     pub(crate) const REDIS_SINCE_8_2: Versions =
@@ -24,6 +26,10 @@ impl Versions {
     pub(crate) const VALKEY_SINCE_8_1: Versions =
         Versions::of(&[Version::Valkey8_1, Version::Valkey9_1]);
     pub(crate) const VALKEY_9_1: Versions = Versions::of(&[Version::Valkey9_1]);
+    /// Redis since 8.2, and Valkey.
+    pub(crate) const SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2.and(Versions::VALKEY);
+    pub(crate) const REDIS_8_6_VALKEY_9_1: Versions = Versions::REDIS_8_6.and(Versions::VALKEY_9_1);
+
     const fn of(versions: &[Version]) -> Versions {
         let (mut bits, mut at) = (0, 0);
         while at < versions.len() {

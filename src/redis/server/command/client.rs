@@ -73,7 +73,7 @@ fn client_setinfo(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer
         let option = shown(option);
         return Err(CommandError::format(format!("ERR Unrecognized option '{option}'")));
     };
-    if value.iter().any(|byte| !(b'!'..=b'~').contains(byte)) {
+    if !is_one_word(value) {
         let option = shown(option);
         return Err(CommandError::format(format!(
             "ERR {option} cannot contain spaces, newlines or special characters."
@@ -91,9 +91,14 @@ fn client_capa(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// Sets a client's name, which must be printable ASCII: `CLIENT LIST` separates fields by spaces.
+/// Returns whether all bytes are printable ASCII: `CLIENT LIST` separates fields by spaces.
+fn is_one_word(text: &[u8]) -> bool {
+    text.iter().all(|byte| (b'!'..=b'~').contains(byte))
+}
+
+/// Sets a client's name, which must be one word.
 pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), CommandError> {
-    if name.iter().any(|byte| !(b'!'..=b'~').contains(byte)) {
+    if !is_one_word(name) {
         return Err(CommandError::text(
             "ERR Client names cannot contain spaces, newlines or special characters.",
         ));
@@ -165,7 +170,7 @@ fn later_fields(version: Version, session: &Session) -> (String, String, String)
     } else {
         String::new()
     };
-    let watch = if fits(Versions::REDIS_SINCE_7_4.and(Versions::VALKEY)) {
+    let watch = if fits(Versions::SINCE_7_4) {
         format!(" watch={}", session.watches.len())
     } else {
         String::new()

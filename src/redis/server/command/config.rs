@@ -116,7 +116,7 @@ fn config_set(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let mut set: Vec<(&'static Parameter, &[u8], &[u8])> = Vec::new();
     for (name, value) in pairs {
         let shown = shown(name);
-        let mut parameters = parameters_of(server.options.version());
+        let mut parameters = parameters_of(server.config.version);
         let named = parameters.find(|known| known.name.eq_ignore_ascii_case(&shown));
         let parameter = named.ok_or_else(|| {
             CommandError::format(format!(

@@ -1,5 +1,5 @@
-//! The fields that later versions have in `INFO` beside those of 7.0, as data: after which field
-//! each stands. Most report that nothing happened.
+//! The fields and sections that later versions have in `INFO` beside those of 7.0. The fields are
+//! data: after which field each stands. Most report that nothing happened.
 //!
 //! Source: the replies to `INFO everything` of the real servers.
 
@@ -42,75 +42,63 @@ const fn of(
     Addition { section, after, name, value: Text::Of(value), versions }
 }
 
-const SINCE_7_2: Versions = Versions::SINCE_7_2;
-const SINCE_7_4: Versions = Versions::REDIS_SINCE_7_4.and(VALKEY);
-const REDIS_SINCE_7_4: Versions = Versions::REDIS_SINCE_7_4;
-const REDIS_SINCE_8_0: Versions = Versions::REDIS_SINCE_8_0;
-const REDIS_SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2;
-const SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2.and(VALKEY);
-const REDIS_8_6: Versions = Versions::REDIS_8_6;
-const REDIS_8_6_VALKEY_9_1: Versions = REDIS_8_6.and(VALKEY_9_1);
-const VALKEY: Versions = Versions::VALKEY;
-const VALKEY_SINCE_8_1: Versions = Versions::VALKEY_SINCE_8_1;
-const VALKEY_9_1: Versions = Versions::VALKEY_9_1;
-
 /// In the order in which they are added.
 #[rustfmt::skip]
 const ADDITIONS: &[Addition] = &[
-    of("Server", "io_threads_active", "listener0", listener, SINCE_7_2),
-    of("Clients", "clients_in_timeout_table", "total_blocking_keys", blocking_keys, SINCE_7_2),
-    fixed("Clients", "total_blocking_keys", "total_blocking_keys_on_nokey", "0", SINCE_7_2),
-    fixed("Stats", "reply_buffer_expands", "eventloop_cycles", "0", SINCE_7_2),
-    fixed("Stats", "eventloop_cycles", "eventloop_duration_sum", "0", SINCE_7_2),
-    fixed("Stats", "eventloop_duration_sum", "eventloop_duration_cmd_sum", "0", SINCE_7_2),
-    fixed("Stats", "eventloop_duration_cmd_sum", "instantaneous_eventloop_cycles_per_sec", "0", SINCE_7_2),
-    fixed("Stats", "instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec", "0", SINCE_7_2),
-    fixed("Stats", "instantaneous_eventloop_duration_usec", "acl_access_denied_auth", "0", SINCE_7_2),
-    fixed("Stats", "acl_access_denied_auth", "acl_access_denied_cmd", "0", SINCE_7_2),
-    fixed("Stats", "acl_access_denied_cmd", "acl_access_denied_key", "0", SINCE_7_2),
-    fixed("Stats", "acl_access_denied_key", "acl_access_denied_channel", "0", SINCE_7_2),
-    of("Clients", "tracking_clients", "pubsub_clients", pubsub_clients, SINCE_7_4),
-    of("Clients", "pubsub_clients", "watching_clients", watching_clients, SINCE_7_4),
-    of("Clients", "clients_in_timeout_table", "total_watched_keys", watched_keys, SINCE_7_4),
-    fixed("Memory", "allocator_resident", "allocator_muzzy", "0", SINCE_7_4),
-    fixed("Memory", "mem_allocator", "mem_overhead_db_hashtable_rehashing", "0", SINCE_7_4),
-    fixed("Stats", "sync_partial_err", "expired_subkeys", "0", REDIS_SINCE_7_4),
-    fixed("Stats", "evicted_clients", "evicted_scripts", "0", SINCE_7_4),
-    fixed("Stats", "io_threaded_writes_processed", "client_query_buffer_limit_disconnections", "0", SINCE_7_4),
-    fixed("Stats", "client_query_buffer_limit_disconnections", "client_output_buffer_limit_disconnections", "0", SINCE_7_4),
-    fixed("Memory", "mem_total_replication_buffers", "mem_replica_full_sync_buffer", "0", REDIS_SINCE_8_0),
-    of("Memory", "used_memory_peak_human", "used_memory_peak_time", seconds, REDIS_SINCE_8_2),
-    fixed("Stats", "io_threaded_writes_processed", "io_threaded_total_prefetch_batches", "0", SINCE_8_2),
-    fixed("Stats", "io_threaded_total_prefetch_batches", "io_threaded_total_prefetch_entries", "0", SINCE_8_2),
-    fixed("Memory", "mem_clients_normal", "mem_cluster_slot_migration_output_buffer", "0", REDIS_8_6),
-    fixed("Memory", "mem_cluster_slot_migration_output_buffer", "mem_cluster_slot_migration_input_buffer", "0", REDIS_8_6),
-    fixed("Memory", "mem_cluster_slot_migration_input_buffer", "mem_cluster_slot_migration_input_buffer_peak", "0", REDIS_8_6),
-    fixed("Persistence", "rdb_saves", "rdb_saves_consecutive_failures", "0", REDIS_8_6),
-    fixed("Stats", "expired_subkeys", "expired_subkeys_active", "0", REDIS_8_6),
-    fixed("Stats", "expired_keys", "expired_keys_active", "0", REDIS_8_6),
-    fixed("Stats", "acl_access_denied_channel", "acl_access_denied_tls_cert", "0", REDIS_8_6_VALKEY_9_1),
-    fixed("Server", "redis_version", "server_name", "valkey", VALKEY),
-    of("Server", "server_name", "valkey_version", number, VALKEY),
-    fixed("Server", "io_threads_active", "availability_zone", "", VALKEY),
-    fixed("Stats", "io_threaded_writes_processed", "io_threaded_freed_objects", "0", VALKEY),
-    fixed("Stats", "io_threaded_freed_objects", "io_threaded_poll_processed", "0", VALKEY),
-    fixed("Replication", "connected_slaves", "replicas_waiting_psync", "0", VALKEY),
-    fixed("Server", "valkey_version", "valkey_release_stage", "ga", VALKEY_SINCE_8_1),
-    fixed("Server", "configured_hz", "clients_hz", "10", VALKEY_SINCE_8_1),
-    fixed("Clients", "total_blocking_keys_on_nokey", "paused_reason", "none", VALKEY_SINCE_8_1),
-    fixed("Clients", "paused_reason", "paused_actions", "none", VALKEY_SINCE_8_1),
-    fixed("Clients", "paused_actions", "paused_timeout_milliseconds", "0", VALKEY_SINCE_8_1),
-    fixed("Stats", "io_threaded_freed_objects", "io_threaded_accept_processed", "0", VALKEY_SINCE_8_1),
-    fixed("Memory", "mem_total_replication_buffers", "mem_replicas_repl_buffer", "0", VALKEY_9_1),
-    fixed("Memory", "mem_cluster_links", "mem_cluster_slot_import", "0", VALKEY_9_1),
-    fixed("Memory", "mem_cluster_slot_import", "mem_cluster_slot_export", "0", VALKEY_9_1),
-    fixed("Persistence", "module_fork_last_cow_size", "slot_migration_fork_in_progress", "0", VALKEY_9_1),
-    fixed("Stats", "total_net_repl_output_bytes", "total_net_cluster_slot_import_bytes", "0", VALKEY_9_1),
-    fixed("Stats", "total_net_cluster_slot_import_bytes", "total_net_cluster_slot_export_bytes", "0", VALKEY_9_1),
-    fixed("Stats", "expired_keys", "expired_fields", "0", VALKEY_9_1),
-    fixed("Stats", "expired_stale_perc", "expired_keys_with_volatile_items_stale_perc", "0.00", VALKEY_9_1),
-    fixed("Stats", "acl_access_denied_tls_cert", "acl_access_denied_db", "0", VALKEY_9_1),
-    fixed("CPU", "used_cpu_user_main_thread", "used_active_time_main_thread", "0.000000", VALKEY_9_1),
+    of("Server", "io_threads_active", "listener0", listener, Versions::SINCE_7_2),
+    of("Clients", "clients_in_timeout_table", "total_blocking_keys", blocking_keys, Versions::SINCE_7_2),
+    fixed("Clients", "total_blocking_keys", "total_blocking_keys_on_nokey", "0", Versions::SINCE_7_2),
+    fixed("Stats", "reply_buffer_expands", "eventloop_cycles", "0", Versions::SINCE_7_2),
+    fixed("Stats", "eventloop_cycles", "eventloop_duration_sum", "0", Versions::SINCE_7_2),
+    fixed("Stats", "eventloop_duration_sum", "eventloop_duration_cmd_sum", "0", Versions::SINCE_7_2),
+    fixed("Stats", "eventloop_duration_cmd_sum", "instantaneous_eventloop_cycles_per_sec", "0", Versions::SINCE_7_2),
+    fixed("Stats", "instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec", "0", Versions::SINCE_7_2),
+    fixed("Stats", "instantaneous_eventloop_duration_usec", "acl_access_denied_auth", "0", Versions::SINCE_7_2),
+    fixed("Stats", "acl_access_denied_auth", "acl_access_denied_cmd", "0", Versions::SINCE_7_2),
+    fixed("Stats", "acl_access_denied_cmd", "acl_access_denied_key", "0", Versions::SINCE_7_2),
+    fixed("Stats", "acl_access_denied_key", "acl_access_denied_channel", "0", Versions::SINCE_7_2),
+    of("Clients", "tracking_clients", "pubsub_clients", pubsub_clients, Versions::SINCE_7_4),
+    of("Clients", "pubsub_clients", "watching_clients", watching_clients, Versions::SINCE_7_4),
+    of("Clients", "clients_in_timeout_table", "total_watched_keys", watched_keys, Versions::SINCE_7_4),
+    fixed("Memory", "allocator_resident", "allocator_muzzy", "0", Versions::SINCE_7_4),
+    fixed("Memory", "mem_allocator", "mem_overhead_db_hashtable_rehashing", "0", Versions::SINCE_7_4),
+    fixed("Stats", "sync_partial_err", "expired_subkeys", "0", Versions::REDIS_SINCE_7_4),
+    fixed("Stats", "evicted_clients", "evicted_scripts", "0", Versions::SINCE_7_4),
+    fixed("Stats", "io_threaded_writes_processed", "client_query_buffer_limit_disconnections", "0", Versions::SINCE_7_4),
+    fixed("Stats", "client_query_buffer_limit_disconnections", "client_output_buffer_limit_disconnections", "0", Versions::SINCE_7_4),
+    fixed("Memory", "mem_total_replication_buffers", "mem_replica_full_sync_buffer", "0", Versions::REDIS_SINCE_8_0),
+    of("Memory", "used_memory_peak_human", "used_memory_peak_time", seconds, Versions::REDIS_SINCE_8_2),
+    fixed("Stats", "io_threaded_writes_processed", "io_threaded_total_prefetch_batches", "0", Versions::SINCE_8_2),
+    fixed("Stats", "io_threaded_total_prefetch_batches", "io_threaded_total_prefetch_entries", "0", Versions::SINCE_8_2),
+    fixed("Memory", "mem_clients_normal", "mem_cluster_slot_migration_output_buffer", "0", Versions::REDIS_8_6),
+    fixed("Memory", "mem_cluster_slot_migration_output_buffer", "mem_cluster_slot_migration_input_buffer", "0", Versions::REDIS_8_6),
+    fixed("Memory", "mem_cluster_slot_migration_input_buffer", "mem_cluster_slot_migration_input_buffer_peak", "0", Versions::REDIS_8_6),
+    fixed("Persistence", "rdb_saves", "rdb_saves_consecutive_failures", "0", Versions::REDIS_8_6),
+    fixed("Stats", "expired_subkeys", "expired_subkeys_active", "0", Versions::REDIS_8_6),
+    fixed("Stats", "expired_keys", "expired_keys_active", "0", Versions::REDIS_8_6),
+    fixed("Stats", "acl_access_denied_channel", "acl_access_denied_tls_cert", "0", Versions::REDIS_8_6_VALKEY_9_1),
+    fixed("Server", "redis_version", "server_name", "valkey", Versions::VALKEY),
+    of("Server", "server_name", "valkey_version", number, Versions::VALKEY),
+    fixed("Server", "io_threads_active", "availability_zone", "", Versions::VALKEY),
+    fixed("Stats", "io_threaded_writes_processed", "io_threaded_freed_objects", "0", Versions::VALKEY),
+    fixed("Stats", "io_threaded_freed_objects", "io_threaded_poll_processed", "0", Versions::VALKEY),
+    fixed("Replication", "connected_slaves", "replicas_waiting_psync", "0", Versions::VALKEY),
+    fixed("Server", "valkey_version", "valkey_release_stage", "ga", Versions::VALKEY_SINCE_8_1),
+    fixed("Server", "configured_hz", "clients_hz", "10", Versions::VALKEY_SINCE_8_1),
+    fixed("Clients", "total_blocking_keys_on_nokey", "paused_reason", "none", Versions::VALKEY_SINCE_8_1),
+    fixed("Clients", "paused_reason", "paused_actions", "none", Versions::VALKEY_SINCE_8_1),
+    fixed("Clients", "paused_actions", "paused_timeout_milliseconds", "0", Versions::VALKEY_SINCE_8_1),
+    fixed("Stats", "io_threaded_freed_objects", "io_threaded_accept_processed", "0", Versions::VALKEY_SINCE_8_1),
+    fixed("Memory", "mem_total_replication_buffers", "mem_replicas_repl_buffer", "0", Versions::VALKEY_9_1),
+    fixed("Memory", "mem_cluster_links", "mem_cluster_slot_import", "0", Versions::VALKEY_9_1),
+    fixed("Memory", "mem_cluster_slot_import", "mem_cluster_slot_export", "0", Versions::VALKEY_9_1),
+    fixed("Persistence", "module_fork_last_cow_size", "slot_migration_fork_in_progress", "0", Versions::VALKEY_9_1),
+    fixed("Stats", "total_net_repl_output_bytes", "total_net_cluster_slot_import_bytes", "0", Versions::VALKEY_9_1),
+    fixed("Stats", "total_net_cluster_slot_import_bytes", "total_net_cluster_slot_export_bytes", "0", Versions::VALKEY_9_1),
+    fixed("Stats", "expired_keys", "expired_fields", "0", Versions::VALKEY_9_1),
+    fixed("Stats", "expired_stale_perc", "expired_keys_with_volatile_items_stale_perc", "0.00", Versions::VALKEY_9_1),
+    fixed("Stats", "acl_access_denied_tls_cert", "acl_access_denied_db", "0", Versions::VALKEY_9_1),
+    fixed("CPU", "used_cpu_user_main_thread", "used_active_time_main_thread", "0.000000", Versions::VALKEY_9_1),
 ];
 
 fn listener(server: &Server) -> String {
