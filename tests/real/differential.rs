@@ -7,6 +7,7 @@
 //! fixed.
 
 use crate::both::{Both, Told};
+#[cfg(feature = "lua")]
 use crate::families;
 use crate::grammar::{self, Picks, build, mutate};
 use crate::open::{Askers, Hashed, Words, first_difference, replies};

@@ -201,6 +201,7 @@ const RULES: &[&str] = &[
 ];
 
 /// The patterns; see [`crate::grammar`].
+#[cfg(feature = "lua")]
 pub(crate) const PATTERNS: &[&str] = &[
     "EVAL script keys key+ arg+",
     "EVAL script keys key arg",
