@@ -29,9 +29,10 @@ pub(crate) use meter::{Meter, Stop};
 
 use crate::redis::reply::{ErrorReply, Reply};
 use crate::redis::version::Profile;
-use api::{Ask, Asked, Slot};
+use api::{Ask, Asked, CALL, Slot};
+use convert::Words;
 use library::{Pending, Registration};
-use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value};
 use native::{Raised, SANDBOX, failure, raised, text_of};
 use random::Random;
 use std::cell::RefCell;
@@ -66,8 +67,11 @@ pub(crate) struct Finished {
     pub(crate) counted: bool,
 }
 
-/// Greatest memory of an interpreter in bytes.
+/// Greatest memory of an interpreter in bytes, while a script runs. Conversions are not limited:
+/// each step of them costs several times as much if it has to expect that memory is short.
 const MEMORY: usize = 512 << 20;
+/// No limit.
+const UNLIMITED: usize = 0;
 
 /// One state of Lua, in its sandbox.
 #[derive(Debug)]
@@ -76,7 +80,8 @@ pub(crate) struct Interpreter {
     /// The true table of globals, which scripts cannot change.
     globals: Table,
     run: Function,
-    begin: Function,
+    /// The true table `redis`.
+    api: Table,
     slot: Arc<Slot>,
     meter: Arc<Meter>,
     random: Random,
@@ -117,7 +122,7 @@ impl Interpreter {
         if kind == Kind::Eval {
             api::add_debugging(&lua, &api)?;
         }
-        globals.raw_set("redis", api)?;
+        globals.raw_set("redis", &api)?;
         random::replace(&lua, &globals.raw_get("math")?, &random)?;
 
         let native = lua.create_table()?;
@@ -127,7 +132,7 @@ impl Interpreter {
         native.raw_set("null", Value::NULL)?;
         let sandbox: Table =
             lua.load(include_str!("script/sandbox.lua")).set_name(SANDBOX).call(native)?;
-        let (run, begin) = (sandbox.raw_get("run")?, sandbox.raw_get("begin")?);
+        let run = sandbox.raw_get("run")?;
         let (frozen, loading): (Table, _) = match kind {
             Kind::Eval => (sandbox.raw_get::<Function>("lock")?.call(())?, None),
             Kind::Functions => {
@@ -140,8 +145,7 @@ impl Interpreter {
             }
         };
         lua.set_globals(frozen)?;
-        lua.set_memory_limit(MEMORY)?;
-        Ok(Interpreter { lua, globals, run, begin, slot, meter, random, loading })
+        Ok(Interpreter { lua, globals, run, api, slot, meter, random, loading })
     }
 
     /// Compiles a script.
@@ -172,13 +176,15 @@ impl Interpreter {
             choose.call::<()>(true)?;
             self.meter.begin(&self.lua, MILLISECONDS, Stop::LoadTimeout)?;
             pending.begin();
+            self.lua.set_memory_limit(MEMORY)?;
             script.0.call(())
         };
         let loaded = load();
+        let unlimited = self.lua.set_memory_limit(UNLIMITED).map(drop);
         let registered = pending.end();
         self.lua.remove_global_hook();
         let ended = choose.call::<()>(false);
-        match loaded.and(ended) {
+        match loaded.and(unlimited).and(ended) {
             Ok(()) => Ok(registered),
             Err(error) => {
                 let why = library::message(&error);
@@ -261,21 +267,30 @@ impl Interpreter {
             self.globals.raw_set("KEYS", &keys)?;
             self.globals.raw_set("ARGV", &args)?;
         }
-        self.begin.call::<()>(())?;
         self.meter.begin(lua, stop_at, why)?;
-        let host = RefCell::new(host);
-        let (ok, value): (bool, Value) = lua.scope(|scope| {
-            let answer = scope.create_function(|lua, ()| {
-                let mut host =
-                    host.try_borrow_mut().map_err(|_| mlua::Error::RecursiveMutCallback)?;
-                self.answer(lua, self.slot.take(), &mut **host)
+        let run = RefCell::new((host, Words::default()));
+        let called = lua.scope(|scope| {
+            let answer = scope.create_function(|lua, values: MultiValue| {
+                let mut run =
+                    run.try_borrow_mut().map_err(|_| mlua::Error::RecursiveMutCallback)?;
+                let (host, words) = &mut *run;
+                lua.set_memory_limit(UNLIMITED)?;
+                let answered = self.answer(lua, values, words, &mut **host);
+                lua.set_memory_limit(MEMORY)?;
+                answered
             })?;
+            if kind == Kind::Eval {
+                self.api.raw_set(CALL, &answer)?;
+            }
             self.slot.fill(answer);
+            lua.set_memory_limit(MEMORY)?;
             match kind {
-                Kind::Eval => self.run.call(&script.0),
+                Kind::Eval => self.run.call::<(bool, Value)>(&script.0),
                 Kind::Functions => self.run.call((&script.0, keys, args)),
             }
-        })?;
+        });
+        lua.set_memory_limit(UNLIMITED)?;
+        let (ok, value) = called?;
         match (ok, value) {
             (true, value) => Ok(Ok(convert::to_reply(&value, self.meter.protocol())?)),
             (false, Value::Table(table)) => Ok(Err(convert::read_error(lua, &table)?)),
@@ -287,23 +302,36 @@ impl Interpreter {
     }
 
     /// Answers a function of the table `redis` during a run.
-    fn answer(&self, lua: &Lua, asked: Asked, host: &mut dyn Host) -> mlua::Result<Value> {
-        let Asked { ask, words } = asked;
+    fn answer(
+        &self,
+        lua: &Lua,
+        values: MultiValue,
+        words: &mut Words,
+        host: &mut dyn Host,
+    ) -> mlua::Result<Value> {
+        let (ask, are_words) = match self.slot.take() {
+            None => (Ask::Call, words.fill(values, self.slot.numbers()).is_some()),
+            Some(Asked { ask, words: None }) => (ask, false),
+            Some(Asked { ask, words: Some(asked) }) => {
+                *words = asked;
+                (ask, true)
+            }
+        };
         let refuse = |text: &str, counted| {
             if ask == Ask::TryCall {
                 return convert::error_table(lua, text.as_bytes(), counted);
             }
             Err(Raised::Reply(text.as_bytes().to_vec(), counted).into())
         };
-        let Some(words) = words else {
+        if !are_words {
             let text = "ERR Lua redis lib command arguments must be strings or integers";
             return refuse(text, false);
-        };
+        }
+        let words = words.list();
         if words.is_empty() {
             let text = "ERR Please specify at least one argument for this redis lib call";
             return refuse(text, false);
         }
-        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         if ask == Ask::MayCall {
             return match host.may_call(&words) {
                 Some(may) => Ok(Value::Boolean(may)),

@@ -81,6 +81,15 @@ impl Future for YieldNow {
     }
 }
 
+/// A script of five calls: a window that counts its visits.
+pub const FIVE_CALLS: &str = "local visits = redis.call('INCR', KEYS[1])
+if visits == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+redis.call('HSET', KEYS[2], 'visits', visits, 'limit', ARGV[2])
+local left = redis.call('PTTL', KEYS[1])
+local seen = redis.call('HGET', KEYS[2], 'visits')
+redis.call('EXISTS', KEYS[1], KEYS[2])
+return {visits, left, seen}";
+
 /// Keys of 16 bytes.
 #[must_use]
 pub fn keys(count: u64) -> Vec<String> {

@@ -2,11 +2,12 @@
 //!
 //! Its functions exist as long as the interpreter; what they do depends on the run. A run puts one
 //! function into a slot, which has access to the server. Without it there is no run, and functions
-//! that need one say so.
+//! that need one say so. For `EVAL`, which leaves nothing behind that a later run could call, that
+//! function is `redis.call` itself.
 //!
 //! Source: `script_lua.c` (`luaRegisterRedisAPI`), `eval.c` (`scriptingInit`).
 
-use super::convert;
+use super::convert::{self, Words};
 use super::meter::Meter;
 use super::native::{Arguments, Raised, number_of, text_of};
 use crate::redis::database::sha1::sha1;
@@ -14,6 +15,9 @@ use crate::redis::reply::Protocol;
 use crate::redis::version::{Numbers, Profile};
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Name of the function that runs a command.
+pub(super) const CALL: &str = "call";
 
 /// What a function asks of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +34,7 @@ pub(super) enum Ask {
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) ask: Ask,
-    pub(super) words: Option<Vec<Vec<u8>>>,
+    pub(super) words: Option<Words>,
 }
 
 /// The place where functions that outlive a run find it. A request is handed over beside Lua, whose
@@ -60,14 +64,16 @@ impl Slot {
         *lock(&self.run) = None;
     }
 
-    /// Returns the request, which the run answers.
-    pub(super) fn take(&self) -> Asked {
-        lock(&self.asked).take().expect("only a request calls the run")
+    /// Returns the request that the run answers, unless it was called itself.
+    pub(super) fn take(&self) -> Option<Asked> {
+        lock(&self.asked).take()
     }
 
     fn ask(&self, name: &str, ask: Ask, values: MultiValue) -> mlua::Result<Value> {
         let run = self.within_run(name)?;
-        *lock(&self.asked) = Some(Asked { ask, words: convert::words(values, self.numbers) });
+        let mut words = Words::default();
+        let words = words.fill(values, self.numbers).map(|()| words);
+        *lock(&self.asked) = Some(Asked { ask, words });
         run.call(())
     }
 
@@ -106,7 +112,7 @@ fn with_code(text: &[u8]) -> Vec<u8> {
 /// Adds `redis.call`, `redis.pcall` and `redis.acl_check_cmd`.
 fn add_calls(lua: &Lua, api: &Table, slot: &Arc<Slot>) -> mlua::Result<()> {
     let functions = [
-        ("call", "redis.call/pcall", Ask::Call),
+        (CALL, "redis.call/pcall", Ask::Call),
         ("pcall", "redis.call/pcall", Ask::TryCall),
         ("acl_check_cmd", "redis.acl_check_cmd", Ask::MayCall),
     ];
@@ -253,5 +259,7 @@ pub(super) fn add_debugging(lua: &Lua, api: &Table) -> mlua::Result<()> {
 
 /// Returns bytes as hexadecimal digits in lower case.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

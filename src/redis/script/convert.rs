@@ -11,7 +11,8 @@ use super::table::{self, UNORDERED};
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::number;
 use crate::redis::version::Numbers;
-use mlua::{Lua, MultiValue, Table, Value};
+use mlua::{Lua, Table, Value};
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 /// Returns a table with one field.
@@ -36,7 +37,7 @@ pub(super) fn error_table(lua: &Lua, text: &[u8], counted: bool) -> mlua::Result
 }
 
 /// Returns a command's reply as a script sees it. It must have the types of the script's protocol.
-pub(super) fn to_lua(lua: &Lua, reply: &Reply) -> mlua::Result<Value> {
+fn to_lua(lua: &Lua, reply: &Reply) -> mlua::Result<Value> {
     Ok(match reply {
         Reply::Simple(text) => with_field(lua, "ok", string(lua, text.as_bytes())?)?,
         Reply::Error(ErrorReply(text)) => error_table(lua, text.as_bytes(), true)?,
@@ -186,18 +187,45 @@ fn must_have_order(table: &Table) -> mlua::Result<()> {
     Ok(())
 }
 
-/// Returns the words of a command that a script calls, or `None` if one is neither a string nor a
-/// number.
-pub(super) fn words(values: MultiValue, numbers: Numbers) -> Option<Vec<Vec<u8>>> {
-    values
-        .into_iter()
-        .map(|value| match value {
-            Value::String(text) => Some(text.as_bytes().to_vec()),
-            Value::Integer(n) => Some(number::format_argument(n as f64, numbers).to_vec()),
-            Value::Number(n) => Some(number::format_argument(n, numbers).to_vec()),
-            _ => None,
-        })
-        .collect()
+/// The words of a command that a script calls, one after the other. A run fills the same bytes for
+/// each of its commands.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: SmallVec<[usize; 8]>,
+}
+
+impl Words {
+    /// Becomes the words of these values. Returns `None` if one is neither a string nor a number.
+    pub(super) fn fill(
+        &mut self,
+        values: impl IntoIterator<Item = Value>,
+        numbers: Numbers,
+    ) -> Option<()> {
+        self.bytes.clear();
+        self.ends.clear();
+        for value in values {
+            match value {
+                Value::String(text) => self.bytes.extend_from_slice(&text.as_bytes()),
+                Value::Integer(n) => self.add_number(n as f64, numbers),
+                Value::Number(n) => self.add_number(n, numbers),
+                _ => return None,
+            }
+            self.ends.push(self.bytes.len());
+        }
+        Some(())
+    }
+
+    fn add_number(&mut self, n: f64, numbers: Numbers) {
+        self.bytes.extend_from_slice(&number::format_argument(n, numbers));
+    }
+
+    pub(super) fn list(&self) -> SmallVec<[&[u8]; 8]> {
+        let mut start = 0;
+        let word = |end: &usize| &self.bytes[std::mem::replace(&mut start, *end)..*end];
+        self.ends.iter().map(word).collect()
+    }
 }
 
 /// Returns what a script's error table says: its text, its place, and whether it was counted.

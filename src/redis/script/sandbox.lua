@@ -259,16 +259,15 @@ end
 
 local sandbox = {}
 
--- Calls a function. Returns whether it succeeded, and its first result or the error as a table.
+-- Calls a function. Returns whether it succeeded, and its first result or the error as a table. The
+-- numbers of tables begin anew.
 function sandbox.run(f, keys, args)
+  if count > 0 then
+    count = 0
+    numbers = setmetatable({}, { __mode = 'k' })
+  end
   if not keys then return xpcall(f, native.error_handler) end
   return xpcall(function() return (f(keys, args)) end, native.error_handler)
-end
-
--- Forgets the numbers of tables, which begin anew with each run.
-function sandbox.begin()
-  count = 0
-  numbers = setmetatable({}, { __mode = 'k' })
 end
 
 -- Freezes all globals. Returns the table that stands for them.

@@ -176,6 +176,24 @@ const ROWS: &[Row] = &[
         "RESP in → RESP out, 64 at a time: ZADD, 10⁶ members",
         &against_the_server("zadd-bytes-many"),
     ),
+    row("RESP in → RESP out, 64 at a time: EVAL of five calls", &against_the_server("eval-bytes")),
+    row("RESP in → RESP out, 64 at a time: XADD MAXLEN ~", &against_the_server("xadd-bytes")),
+    row(
+        "RESP in → RESP out, 64 at a time: GEOADD, 10⁶ members",
+        &against_the_server("geoadd-bytes-many"),
+    ),
+    row(
+        "RESP in → RESP out, 64 at a time: GEOSEARCH, 30 of 10⁶ members",
+        &against_the_server("geosearch-bytes-many"),
+    ),
+    row(
+        "RESP in → RESP out, 64 at a time: PFADD, 10⁶ elements",
+        &against_the_server("pfadd-bytes-many"),
+    ),
+    row(
+        "RESP in → RESP out, 64 at a time: PFCOUNT of 10⁶ elements",
+        &against_the_server("pfcount-bytes-many"),
+    ),
     row(
         "RabbitMQ in process: publish → deliver → ack",
         &[

@@ -7,13 +7,19 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use stunt_double_peers::FIVE_CALLS;
 
 /// How many commands are sent at a time: once to warm up and fill the keys, and once measured.
-const COMMANDS: u64 = 1_000_000;
+fn commands(words: &[&str]) -> u64 {
+    match words[0] {
+        "EVAL" | "GEOSEARCH" => 100_000,
+        _ => 1_000_000,
+    }
+}
 
 /// The words of each case's command. `redis-benchmark` replaces `__rand_int__` by 12 digits, below
 /// the number of keys.
-const CASES: [(&str, u64, &[&str]); 9] = [
+const CASES: [(&str, u64, &[&str]); 15] = [
     ("get-bytes", 1, &["GET", "key:000000000000"]),
     ("set-bytes", 1, &["SET", "key:000000000000", "value:01"]),
     ("incr-bytes", 1, &["INCR", "counter"]),
@@ -23,6 +29,20 @@ const CASES: [(&str, u64, &[&str]); 9] = [
     ("set-bytes-many", 1_000_000, &["SET", "key:__rand_int__", "value:01"]),
     ("incr-bytes-many", 1_000_000, &["INCR", "counter:__rand_int__"]),
     ("zadd-bytes-many", 1_000_000, &["ZADD", "zset", "__rand_int__", "key:__rand_int__"]),
+    ("eval-bytes", 1, &["EVAL", FIVE_CALLS, "2", "visits", "state", "60000", "100"]),
+    ("xadd-bytes", 1, &["XADD", "stream", "MAXLEN", "~", "10000", "*", "field", "value:01"]),
+    (
+        "geoadd-bytes-many",
+        1_000_000,
+        &["GEOADD", "places", "__rand_int__e-4", "__rand_int__e-5", "key:__rand_int__"],
+    ),
+    (
+        "geosearch-bytes-many",
+        1_000_000,
+        &["GEOSEARCH", "places", "FROMLONLAT", "50", "5", "BYRADIUS", "10", "km"],
+    ),
+    ("pfadd-bytes-many", 1_000_000, &["PFADD", "sketch", "key:__rand_int__"]),
+    ("pfcount-bytes-many", 1_000_000, &["PFCOUNT", "sketch"]),
 ];
 
 /// A running server and the folder of its socket. Both go with it.
@@ -68,7 +88,7 @@ impl Server {
     fn ask(&self, keys: u64, words: &[&str]) -> bool {
         let mut command = Command::new("redis-benchmark");
         command.arg("-s").arg(self.socket()).args(["-P", "64", "-c", "1", "-q"]);
-        command.args(["-n", &COMMANDS.to_string(), "-r", &keys.to_string()]).args(words);
+        command.args(["-n", &commands(words).to_string(), "-r", &keys.to_string()]).args(words);
         let ended = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
         ended.is_ok_and(|status| status.success())
     }
@@ -94,7 +114,7 @@ fn measure(keys: u64, words: &[&str]) -> Option<f64> {
     if !server.ask(keys, words) {
         return None;
     }
-    Some((server.processor_time()? - before) as f64 / COMMANDS as f64)
+    Some((server.processor_time()? - before) as f64 / commands(words) as f64)
 }
 
 impl Server {
@@ -104,6 +124,16 @@ impl Server {
             "ZADD" => {
                 "for i = 0, tonumber(ARGV[1]) - 1 do \
                  redis.call('ZADD', 'zset', i, string.format('key:%012d', i)) end"
+            }
+            "GEOADD" | "GEOSEARCH" => {
+                "for i = 0, tonumber(ARGV[1]) - 1 do \
+                 local place = i * 7919 % 1000003 \
+                 redis.call('GEOADD', 'places', place * 1e-4, place * 31 % 1000003 * 1e-5, \
+                 string.format('key:%012d', i)) end"
+            }
+            "PFADD" | "PFCOUNT" => {
+                "for i = 0, tonumber(ARGV[1]) - 1 do \
+                 redis.call('PFADD', 'sketch', string.format('key:%012d', i)) end"
             }
             "INCR" => {
                 "for i = 0, tonumber(ARGV[1]) - 1 do \

@@ -29,6 +29,7 @@ use crate::redis::server::transaction::Exec;
 use crate::redis::server::{Request, Server};
 use crate::redis::value::Sds;
 use crate::time::Instant;
+use smol_str::SmolStr;
 use std::time::Duration;
 
 /// What a slow script does next.
@@ -49,7 +50,7 @@ enum Next {
 pub(crate) struct Busy {
     caller: Caller,
     script: Script,
-    name: String,
+    name: SmolStr,
     kind: Kind,
     flags: Flags,
     read_only: bool,

@@ -279,7 +279,7 @@ impl Server {
         let (keys, rest) = host::split(args, count)?;
         let invocation = Invocation {
             script: function.script,
-            name,
+            name: name.into(),
             kind: Kind::Functions,
             flags: function.flags,
             read_only: args[0].eq_ignore_ascii_case(b"fcall_ro"),

@@ -10,6 +10,7 @@ use crate::redis::reply::{ErrorReply, Reply};
 use crate::redis::script::{Called, Finished, Host, Interpreter, Kind, Meter, Script, Stop};
 use crate::redis::server::replication::STALE;
 use crate::redis::server::{Server, Session};
+use smol_str::SmolStr;
 
 /// The client of a script's commands. No connection of a world has this number.
 const SCRIPT: ClientId = ClientId(u64::MAX - 1);
@@ -23,7 +24,7 @@ const STAGE: u64 = 100;
 /// A script with its arguments, ready to run.
 pub(super) struct Invocation<'a> {
     pub(super) script: Script,
-    pub(super) name: String,
+    pub(super) name: SmolStr,
     pub(super) kind: Kind,
     pub(super) flags: Flags,
     /// The command is one of those that only read.

@@ -18,26 +18,50 @@ use crate::redis::server::command::Row;
 use crate::redis::value::Sds;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
+use smol_str::SmolStr;
 
 /// A cached script.
 #[derive(Debug)]
 struct Cached {
-    body: Sds,
+    sha: SmolStr,
     flags: Flags,
     script: Script,
+}
+
+impl Cached {
+    fn invocation<'a>(&self, read_only: bool, keys: Args<'a>, args: Args<'a>) -> Invocation<'a> {
+        Invocation {
+            script: self.script.clone(),
+            name: self.sha.clone(),
+            kind: Kind::Eval,
+            flags: self.flags,
+            read_only,
+            keys,
+            args,
+        }
+    }
 }
 
 /// The cache of scripts, and their interpreter.
 #[derive(Debug, Default)]
 pub(crate) struct Scripts {
     pub(super) interpreter: Option<Box<Interpreter>>,
-    by_sha: IndexMap<String, Cached, FxBuildHasher>,
+    /// By their texts, since the digest of a text takes longer than to find it.
+    cached: IndexMap<Sds, Cached, FxBuildHasher>,
+    /// Where the scripts are, by the SHA-1 of their texts in lower case.
+    by_sha: IndexMap<SmolStr, usize, FxBuildHasher>,
 }
 
 impl Scripts {
     /// Number of cached scripts, and the bytes of their texts.
     pub(crate) fn size(&self) -> (usize, usize) {
-        (self.by_sha.len(), self.by_sha.values().map(|cached| cached.body.len()).sum())
+        (self.cached.len(), self.cached.keys().map(|body| body.len()).sum())
+    }
+
+    /// Returns the cached script of this SHA-1, in whatever case.
+    fn named(&self, sha: &[u8]) -> Option<&Cached> {
+        let sha = String::from_utf8_lossy(sha).to_ascii_lowercase();
+        self.by_sha.get(sha.as_str()).map(|at| &self.cached[*at])
     }
 }
 
@@ -47,13 +71,12 @@ type Flow = Result<Option<Reply>, CommandError>;
 const NO_SCRIPT: CommandError = CommandError::text("NOSCRIPT No matching script. Please use EVAL.");
 
 impl Server {
-    /// Returns the cached script of a text, or caches it. Returns its SHA-1.
-    fn cache_script(&mut self, body: &[u8]) -> Result<String, CommandError> {
-        let sha = hex(&sha1(body));
+    /// Caches the script of a text, unless it is.
+    fn cache_script(&mut self, body: &[u8]) -> Result<&Cached, CommandError> {
         let profile = self.profile();
         let scripts = &mut self.scripting.scripts;
-        if scripts.by_sha.contains_key(&sha) {
-            return Ok(sha);
+        if let Some(at) = scripts.cached.get_index_of(body) {
+            return Ok(&scripts.cached[at]);
         }
         let (flags, code) =
             shebang::of_script(body).map_err(|why| CommandError::format(format!("ERR {why}")))?;
@@ -63,24 +86,11 @@ impl Server {
         let script = interpreter.compile(code, "@user_script").map_err(|why| {
             CommandError::format(format!("ERR Error compiling script (new function): {why}"))
         })?;
-        scripts.by_sha.insert(sha.clone(), Cached { body: Sds::new(body), flags, script });
-        Ok(sha)
-    }
-
-    fn run_cached(&mut self, caller: Caller, sha: &str, args: Args<'_>, read_only: bool) -> Flow {
-        let (keys, rest) = host::split(args, integer(args[2])?)?;
-        let scripts = &mut self.scripting.scripts;
-        let cached = scripts.by_sha.get(sha).ok_or(NO_SCRIPT)?;
-        let invocation = Invocation {
-            script: cached.script.clone(),
-            name: sha.to_owned(),
-            kind: Kind::Eval,
-            flags: cached.flags,
-            read_only,
-            keys,
-            args: rest,
-        };
-        self.invoke(caller, &invocation)
+        let sha = SmolStr::new(hex(&sha1(body)));
+        let cached = Cached { sha: sha.clone(), flags, script };
+        let (at, _) = scripts.cached.insert_full(Sds::new(body), cached);
+        scripts.by_sha.insert(sha, at);
+        Ok(&scripts.cached[at])
     }
 
     /// Returns the flags of a call: those of the script or function that it runs, if that has
@@ -91,8 +101,7 @@ impl Server {
                 shebang::of_script(body).ok().map(|(flags, _)| flags)
             }
             ("evalsha" | "evalsha_ro", Some(sha)) => {
-                let sha = String::from_utf8_lossy(sha).to_ascii_lowercase();
-                self.scripting.scripts.by_sha.get(&sha).map(|cached| cached.flags)
+                self.scripting.scripts.named(sha).map(|cached| cached.flags)
             }
             ("fcall" | "fcall_ro", Some(name)) => self.scripting.functions.flags(name),
             _ => None,
@@ -112,10 +121,10 @@ impl Server {
     /// `EVAL` and `EVAL_RO`: `script numkeys key … arg …`.
     pub(crate) fn eval(&mut self, caller: Caller, args: Args<'_>) -> Flow {
         self.show_call(caller, args);
-        host::split(args, integer(args[2])?)?;
-        let sha = self.cache_script(args[1])?;
+        let (keys, rest) = host::split(args, integer(args[2])?)?;
         let read_only = args[0].eq_ignore_ascii_case(b"eval_ro");
-        self.run_cached(caller, &sha, args, read_only)
+        let invocation = self.cache_script(args[1])?.invocation(read_only, keys, rest);
+        self.invoke(caller, &invocation)
     }
 
     /// `EVALSHA` and `EVALSHA_RO`: `sha1 numkeys key … arg …`.
@@ -124,23 +133,22 @@ impl Server {
         if args[1].len() != 40 {
             return Err(NO_SCRIPT);
         }
-        let sha = String::from_utf8_lossy(args[1]).to_ascii_lowercase();
+        let (keys, rest) = host::split(args, integer(args[2])?)?;
         let read_only = args[0].eq_ignore_ascii_case(b"evalsha_ro");
-        self.run_cached(caller, &sha, args, read_only)
+        let cached = self.scripting.scripts.named(args[1]).ok_or(NO_SCRIPT)?;
+        let invocation = cached.invocation(read_only, keys, rest);
+        self.invoke(caller, &invocation)
     }
 
     /// `SCRIPT EXISTS sha1 …`.
     pub(crate) fn script_exists(&mut self, _: Caller, args: Args<'_>) -> Answer {
-        let known = |sha: &&[u8]| {
-            let sha = String::from_utf8_lossy(sha).to_ascii_lowercase();
-            Reply::flag(self.scripting.scripts.by_sha.contains_key(&sha))
-        };
+        let known = |sha: &&[u8]| Reply::flag(self.scripting.scripts.named(sha).is_some());
         Ok(Reply::Array(args[2..].iter().map(known).collect()))
     }
 
     /// `SCRIPT LOAD script`.
     pub(crate) fn script_load(&mut self, _: Caller, args: Args<'_>) -> Answer {
-        Ok(Reply::bulk(self.cache_script(args[2])?.as_bytes()))
+        Ok(Reply::bulk(self.cache_script(args[2])?.sha.as_bytes()))
     }
 
     /// `SCRIPT KILL`.
