@@ -124,4 +124,4 @@ pub use protocol::method::{
 pub use protocol::properties::Properties;
 pub use protocol::queue_type::QueueType;
 pub use protocol::table::{FieldTable, FieldValue, FieldValueError};
-pub use version::{DeprecatedFeature, Version};
+pub use version::{DeprecatedFeature, UnknownVersion, Version};

@@ -23,7 +23,7 @@ use crate::rabbitmq::protocol::limits::{FRAME_MIN, MAX_MESSAGE_SIZE};
 /// | headers of a message | as the client sent them | sorted by name, each name once | as 4.0 |
 /// | a client's own `x-death` | is continued | is replaced by the first death | as 4.0 |
 /// | a dead letter's history | `x-death`, `x-first-death-…` | also `x-last-death-…` | as 4.0 |
-/// | a dead letter after `basic.reject` | is new | is new | is `redelivered` |
+/// | a dead letter after `basic.reject` | is new | is new, but `redelivered` from one quorum queue to another | is `redelivered` |
 /// | an unknown exchange type | closes the connection | closes the channel | closes the channel |
 /// | largest message | 128 MiB | 16 MiB | 16 MiB |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +38,43 @@ pub enum Version {
     V4_3,
 }
 
+/// The name of a version that is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownVersion(String);
+
+impl std::fmt::Display for UnknownVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "there is no version {:?}: try one of", self.0)?;
+        for (at, version) in Version::ALL.iter().enumerate() {
+            write!(f, "{} {version}", if at == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownVersion {}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Reads a name such as `4.0`, and `4` as the newest of that number.
+impl std::str::FromStr for Version {
+    type Err = UnknownVersion;
+
+    fn from_str(name: &str) -> Result<Version, UnknownVersion> {
+        let newest = (name == "4").then_some(Version::V4);
+        let named = Version::ALL.iter().find(|version| version.name() == name).copied();
+        newest.or(named).ok_or_else(|| UnknownVersion(name.to_owned()))
+    }
+}
+
 impl Version {
+    /// All versions, the oldest first.
+    pub const ALL: &'static [Version] = &[Version::V3_10, Version::V4_0, Version::V4_3];
+
     /// The newest RabbitMQ 4 that is modelled.
     pub const V4: Version = Version::V4_3;
 
@@ -46,6 +82,23 @@ impl Version {
     #[must_use]
     pub const fn number(self) -> &'static str {
         self.profile().number
+    }
+
+    /// The name of the version: `3.10`, `4.0`, `4.3`. It can be parsed again.
+    ///
+    /// ```
+    /// use stunt_double::rabbitmq::Version;
+    ///
+    /// assert_eq!("4.3".parse(), Ok(Version::V4_3));
+    /// assert_eq!("4".parse(), Ok(Version::V4));
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Version::V3_10 => "3.10",
+            Version::V4_0 => "4.0",
+            Version::V4_3 => "4.3",
+        }
     }
 
     /// Largest body that the broker takes by default, in bytes.
@@ -277,6 +330,8 @@ const TO_4_0: &[&str] = &[
      client carries over in it starts again.",
     "Dead letters also carry the headers `x-last-death-reason`, `-queue` and `-exchange`, and keep \
      the header `CC` when their queue sets a dead-letter routing key.",
+    "A message that was rejected in a quorum queue arrives in another as redelivered, and its count \
+     goes on there.",
     "The headers of a message arrive sorted by name, each name once.",
     "A quorum queue serves messages of priority 5 and above twice as often as others, without \
      being asked to.",

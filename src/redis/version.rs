@@ -7,6 +7,7 @@
 //! Invariant: a fact of 7.0.15 is the base; every later profile says only how it differs from the
 //! one from which it descends.
 
+mod changes;
 mod profiles;
 mod set;
 

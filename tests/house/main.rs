@@ -6,3 +6,5 @@ mod behaviours;
 mod circles;
 mod prose;
 mod source;
+#[cfg(all(feature = "rabbitmq", feature = "redis"))]
+mod versions;

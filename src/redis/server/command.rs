@@ -6,6 +6,7 @@
 #![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]
 
 mod acl;
+mod added;
 mod admin;
 mod blocking;
 mod client;

@@ -1,16 +1,8 @@
-//! One test-suite of a small application, run over every version of Redis and Valkey: what breaks
-//! when the server is upgraded, before anybody upgrades it.
-//!
-//! Each check is a way in which programs really use Redis, and passes on 7.0. The table shows where
-//! it breaks, and what the program got instead.
-//!
-//! `cargo run --release --example upgrade -- --seed 1`
+//! A program that keeps scores, queues and entries in Redis.
 
-mod common;
-
+use crate::over;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stunt_double::redis::{self, Client, Error, ServerOptions, Version};
 use stunt_double::sim::{Node, Sim};
@@ -46,7 +38,7 @@ const CHECKS: [Check; 6] = [
     },
     Check {
         name: "an entry whose time is over already is deleted, not expired",
-        run: |_, client, _| Box::pin(over(client)),
+        run: |_, client, _| Box::pin(past(client)),
         expects: "expired_keys:0",
     },
     Check {
@@ -89,7 +81,7 @@ async fn nested(client: Client) -> Got {
     })
 }
 
-async fn over(client: Client) -> Got {
+async fn past(client: Client) -> Got {
     client.call(["SET", "entry", "v"]).await?;
     client.call(["EXPIRE", "entry", "-1"]).await?;
     let stats: String = client.call_as(["INFO", "stats"]).await?;
@@ -118,39 +110,21 @@ fn line(info: &str, field: &str) -> String {
     found.map_or_else(|| format!("no {field}"), str::to_owned)
 }
 
-/// Runs a check on a server of a version.
-fn got(check: &Check, version: Version, seed: u64) -> Result<String, String> {
-    let mut sim = Sim::new(seed);
-    let options = ServerOptions::default().with_version(version);
-    let redis = redis::start(&mut sim, options);
-    let got = Arc::new(Mutex::new(None));
-    let (run, to) = (check.run, Arc::clone(&got));
-    sim.node_with("app", (redis, to, run), async |node, (redis, to, run)| {
-        let client = Client::connect(&node, &redis).await?;
-        let other = Client::connect(&node, &redis).await?;
-        let got = run(node, client, other).await?;
-        *to.lock().expect("nothing panics") = Some(got);
-        Ok::<(), Error>(())
-    });
-    sim.run().expect_done();
-    let got = got.lock().expect("nothing panics").take().expect("the node has ended");
-    if got == check.expects { Ok(got) } else { Err(got) }
-}
-
-fn main() {
-    let seed = common::seed();
+/// Runs the checks over all versions of Redis and Valkey.
+pub(crate) fn run(seed: u64) {
     for check in &CHECKS {
-        common::heading(check.name);
-        println!("expects {}", check.expects);
-        let mut breaks = false;
-        for version in Version::ALL {
-            if let Err(got) = got(check, *version, seed) {
-                breaks = true;
-                println!("  {version:<11} {got}");
-            }
-        }
-        if !breaks {
-            println!("  it holds everywhere");
-        }
+        over(check.name, check.expects, Version::ALL, |version, to| {
+            let mut sim = Sim::new(seed);
+            let options = ServerOptions::default().with_version(version);
+            let redis = redis::start(&mut sim, options);
+            sim.node_with("app", (redis, to, check.run), async |node, (redis, to, run)| {
+                let client = Client::connect(&node, &redis).await?;
+                let other = Client::connect(&node, &redis).await?;
+                let got = run(node, client, other).await?;
+                *to.lock().expect("nothing panics") = Some(got);
+                Ok::<(), Error>(())
+            });
+            sim.run().expect_done();
+        });
     }
 }

@@ -1,0 +1,204 @@
+//! What an upgrade changes, in words: a sentence for each fact in which a version differs from the
+//! one from which it descends.
+//!
+//! Invariant: a sentence belongs to a fact of the profiles, so a profile that changes its fact
+//! changes the lists. Which commands are new, the table of commands knows.
+//!
+//! Source: each was observed on the real servers of these versions.
+
+use super::{Profile, Streams, Version, Versions, Waking};
+
+/// A fact of a profile that users notice.
+struct Fact {
+    holds: fn(&Profile) -> bool,
+    /// What is new where it begins to hold.
+    begins: &'static str,
+    /// What is new where it no longer holds.
+    ends: &'static str,
+}
+
+const fn fact(holds: fn(&Profile) -> bool, begins: &'static str) -> Fact {
+    Fact { holds, begins, ends: "" }
+}
+
+/// The facts, the most surprising first.
+const FACTS: &[Fact] = &[
+    fact(
+        |p| p.blocking == Waking::RunsAgain,
+        "A blocked client that is woken runs its command again (`BLPOP`, `BZPOPMIN`, `XREADGROUP` and their kin): the \
+         order of its own keys decides which of them serves it, a key of the wrong type is an error, and a stream that \
+         was deleted is `NOGROUP`. Before, the key that was fed first served it.",
+    ),
+    fact(
+        |p| p.numbers.shortest,
+        "Scores and other floating-point numbers take their shortest form. From 10,000 on, seven or more decimals turn \
+         exponential: `12345.1234567` is `1.23451234567e+4`. Large whole numbers are written out: `1e17` is \
+         `100000000000000000`.",
+    ),
+    fact(
+        |p| Versions::VALKEY.has(p.version),
+        "`MULTI` and `WATCH` inside a transaction are errors that make `EXEC` fail. Redis answers an error and goes on.",
+    ),
+    fact(
+        |p| p.past.expires,
+        "A time to live that is over already makes a key *expire*: `EXPIRE key 0` raises `expired`, not `del`, and counts \
+         in `expired_keys`.",
+    ),
+    fact(
+        |p| !p.past.is_stored,
+        "`SET key value PXAT` with a time in the past stores nothing, not even for a moment.",
+    ),
+    fact(
+        |p| p.product.mode_field == "server_mode",
+        "`INFO` has `server_mode` instead of `redis_mode`, and claims `redis_version:7.2.4`. `HELLO` says `valkey`.",
+    ),
+    fact(
+        |p| p.messages_follow_reply,
+        "A message that a RESP3 client causes to itself (a publish, an invalidation) comes after the reply to its command \
+         or transaction. Before, it came before the reply, or inside that of `EXEC`.",
+    ),
+    fact(
+        |p| p.arguments.lset_cuts_index,
+        "`LSET` cuts an index far out of range to 32 bits: `LSET list 4294967296 x` replaces the first element, where \
+         before it was an error.",
+    ),
+    fact(
+        |p| p.groups.create_consumers_at_once,
+        "An `XREADGROUP` or `XCLAIM` that finds nothing creates its consumer, with an event.",
+    ),
+    fact(
+        |p| p.encodings.set_listpack,
+        "Small sets are listpacks (`OBJECT ENCODING`), which keep the order in which members came. Before, they were hash \
+         tables.",
+    ),
+    fact(|p| p.encodings.list_listpack, "Small lists are listpacks (`OBJECT ENCODING`)."),
+    Fact {
+        holds: |p| p.arguments.unsubscribe_needs_subscription,
+        begins: "A client that listens to nothing cannot `UNSUBSCRIBE`: `NOSUB`.",
+        ends: "A client that listens to nothing can `UNSUBSCRIBE` again.",
+    },
+    fact(
+        |p| p.arguments.bit_ranges_first,
+        "`BITCOUNT` and `BITPOS` refuse a bad range even if the key is missing or of another type.",
+    ),
+    fact(
+        |p| p.arguments.cursors_are_unsigned,
+        "A cursor such as `-1` is refused, before the key is looked at.",
+    ),
+    fact(|p| Versions::SINCE_7_2.has(p.version), "`ZRANK` and `ZREVRANK` take `WITHSCORE`."),
+    fact(
+        |p| p.rdb.streams != Streams::Seen,
+        "`XINFO CONSUMERS` and `XINFO STREAM FULL` also tell when a consumer last got something: `inactive`, `active-time`.",
+    ),
+    fact(|p| p.arguments.hscan_takes_novalues, "`HSCAN` takes `NOVALUES`."),
+    fact(|p| p.arguments.xread_takes_last, "`XREAD` takes the id `+`: the last entry."),
+    fact(|p| p.arguments.kill_takes_maxage, "`CLIENT KILL` takes `MAXAGE`."),
+    fact(|p| p.arguments.lrem_refuses_least, "`LREM` refuses the least integer as its count."),
+    fact(|p| p.arguments.lpos_refuses_least, "`LPOS` refuses the least integer as its rank."),
+    fact(
+        |p| p.arguments.timeouts_have_a_range,
+        "A timeout of a blocking command that is too large is `out of range`, no longer `negative`.",
+    ),
+    fact(
+        |p| p.numbers.coordinates_are_doubles,
+        "`GEOPOS` writes coordinates in few digits, as scores are written.",
+    ),
+    fact(
+        |p| p.arguments.bounds_are_decimal,
+        "The bounds of a range of scores are decimal: `ZRANGEBYSCORE key 0x1 0xff` is refused.",
+    ),
+    fact(
+        |p| p.arguments.scores_are_decimal,
+        "Scores are decimal: `ZADD key 0x1 member` is refused.",
+    ),
+    fact(
+        |p| !p.encodings.shares_integers,
+        "`OBJECT REFCOUNT` of a small integer is 1: objects are no longer shared.",
+    ),
+    fact(
+        |p| p.groups.lag_from_start,
+        "`XINFO GROUPS`: a group that has read nothing lags behind by the whole stream, whatever it was told with \
+         `ENTRIESREAD`.",
+    ),
+    fact(
+        |p| p.groups.cap_entries_read,
+        "`XGROUP`'s `ENTRIESREAD` is at most the number of entries that were ever added.",
+    ),
+    fact(
+        |p| p.arguments.scan_refuses_unknown_types,
+        "`SCAN` refuses a `TYPE` that does not exist.",
+    ),
+    fact(|p| p.arguments.bitcount_takes_start, "`BITCOUNT` takes a start without an end."),
+    fact(
+        |p| p.arguments.readonly_outside_cluster,
+        "`READONLY` and `READWRITE` are accepted outside of a cluster.",
+    ),
+    fact(
+        |p| p.arguments.client_ids_are_syntax,
+        "`CLIENT KILL` and `CLIENT LIST` call an id that is no number a syntax error.",
+    ),
+    fact(
+        |p| p.arguments.getex_expiry_first,
+        "`GETEX` checks its expiry before it looks at the key.",
+    ),
+    fact(
+        |p| p.texts.missing_position_is_named,
+        "The error of a place that is missing (`GEOSEARCH FROMMEMBER`) names the member.",
+    ),
+    fact(
+        |p| p.texts.refusal_in_multi_names_command,
+        "The error of a command that no transaction takes names the command.",
+    ),
+    fact(
+        |p| p.texts.unknown_command_has_no_tail,
+        "The error of an unknown command without arguments does not speak of arguments.",
+    ),
+    fact(
+        |p| p.texts.unbalanced_names_command,
+        "`XREAD` and `XREADGROUP` name themselves in the error of streams and ids that do not match.",
+    ),
+    fact(
+        |p| p.texts.unbalanced_offers_last,
+        "The error of streams and ids that do not match also offers the id `+` in `XREAD`.",
+    ),
+];
+
+impl Version {
+    /// The version here from which this one descends, `None` of the first. Valkey goes on from
+    /// Redis 7.2.
+    #[must_use]
+    pub const fn before(self) -> Option<Version> {
+        match self {
+            Version::Redis7_0 => None,
+            Version::Redis7_2 => Some(Version::Redis7_0),
+            Version::Redis7_4 | Version::Valkey8_0 => Some(Version::Redis7_2),
+            Version::Redis8_0 => Some(Version::Redis7_4),
+            Version::Redis8_2 => Some(Version::Redis8_0),
+            Version::Redis8_6 => Some(Version::Redis8_2),
+            Version::Valkey8_1 => Some(Version::Valkey8_0),
+            Version::Valkey9_1 => Some(Version::Valkey8_1),
+        }
+    }
+
+    /// The changes that applications meet with an upgrade to this version from the one
+    /// [before](Version::before) it, a sentence or two for each, the most surprising first. What
+    /// only adds commands is in [`Version::new_commands`].
+    ///
+    /// ```
+    /// use stunt_double::redis::Version;
+    ///
+    /// assert!(Version::Redis7_0.changes().is_empty());
+    /// assert!(Version::Redis7_2.changes()[0].starts_with("A blocked client"));
+    /// ```
+    #[must_use]
+    pub fn changes(self) -> Vec<&'static str> {
+        let Some(before) = self.before() else { return Vec::new() };
+        let changed =
+            |fact: &Fact| match ((fact.holds)(before.profile()), (fact.holds)(self.profile())) {
+                (false, true) => Some(fact.begins),
+                (true, false) => Some(fact.ends),
+                _ => None,
+            };
+        FACTS.iter().filter_map(changed).collect()
+    }
+}
