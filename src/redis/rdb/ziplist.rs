@@ -27,7 +27,8 @@ pub(super) fn elements(bytes: &[u8]) -> Option<Vec<Sds>> {
     let (mut at, mut before, mut last) = (HEADER, 0, None);
     let mut elements = Vec::new();
     while bytes.get(at..)? != [END] {
-        let (stored, head) = match bytes[at] {
+        // An element may end where the list should have had its last byte.
+        let (stored, head) = match *bytes.get(at)? {
             END => return None,
             LONG => (word(at + 1)?, 5),
             short => (usize::from(short), 1),
@@ -101,5 +102,9 @@ mod tests {
             let _ = elements(&damaged);
             assert_eq!(elements(&bytes[..at]), None);
         }
+        // Without its last byte, and with a size that says so.
+        bytes.pop();
+        bytes[..4].copy_from_slice(&(size - 1).to_le_bytes());
+        assert_eq!(elements(&bytes), None);
     }
 }
