@@ -62,6 +62,9 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
         "HRANDFIELD" if first && words.len() > 3 => Settled::Pairs,
         "HRANDFIELD" if first => Settled::Items,
         "SSCAN" if first => Settled::Page,
+        "HSCAN" if first && words.iter().any(|word| word.eq_ignore_ascii_case(b"NOVALUES")) => {
+            Settled::Page
+        }
         "HSCAN" | "ZSCAN" if first => Settled::PageOfPairs,
         _ => Settled::All,
     }

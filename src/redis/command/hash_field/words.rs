@@ -150,14 +150,12 @@ fn set_condition(word: &[u8]) -> Option<ExpireCondition> {
 }
 
 fn conditions_anywhere<'a>(args: Args<'a>) -> Result<(ExpireCondition, Args<'a>)> {
-    let (mut condition, mut fields) = (None, None);
+    let (mut condition, mut several, mut fields) = (None, false, None);
     let mut at = 3;
     while at < args.len() {
         let word = args[at];
         if let Some(found) = set_condition(word) {
-            if condition.is_some_and(|known| known != found) {
-                return Err(CommandError::text("ERR Multiple condition flags specified"));
-            }
+            several |= condition.is_some_and(|known| known != found);
             condition = Some(found);
             at += 1;
         } else if is(word, "fields") {
@@ -177,7 +175,11 @@ fn conditions_anywhere<'a>(args: Args<'a>) -> Result<(ExpireCondition, Args<'a>)
             return Err(unknown(word));
         }
     }
-    Ok((condition.unwrap_or_default(), fields.ok_or(MISSING)?))
+    let fields = fields.ok_or(MISSING)?;
+    if several {
+        return Err(CommandError::text("ERR Multiple condition flags specified"));
+    }
+    Ok((condition.unwrap_or_default(), fields))
 }
 
 /// A deadline that the words of a command ask for.
