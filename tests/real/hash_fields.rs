@@ -10,7 +10,9 @@ pub(crate) fn pool(name: &str) -> Option<&'static [&'static str]> {
         "cond" => &["NX", "XX", "GT", "LT", "nx", "X"],
         "mark" => &["FIELDS", "FIELDS", "FIELDS", "FIELDS", "FIELDS", "fields", "FIELD"],
         "many" => &["1", "1", "2", "2", "3", "0", "x", "-1", "2147483648"],
-        "hexat" => &["HEXPIREAT"],
+        // Not `a`, so that no field is set twice at once.
+        "other" => &["b", "c", "1", "2", ""],
+        // Behind the fields, Redis 8.6 takes the length of options for that of values.
         "stay" => &["70368744177663", "70368744177664", "281474976710655", "4102444800000"],
         _ => return None,
     })
@@ -82,12 +84,12 @@ pub(crate) const PATTERNS: &[&str] = &[
     "HGETEX key mark many mem+ (PXAT till|PERSIST|KEEPTTL|FXX|EX)",
     "HGETDEL key FIELDS 1 mem",
     "HGETDEL key mark many mem+",
-    "HSETEX key FIELDS 2 mem val mem val",
-    "HSETEX key PXAT till FIELDS 2 mem val mem val",
+    "HSETEX key FIELDS 2 a val other val",
+    "HSETEX key PXAT till FIELDS 2 a val other val",
     "HSETEX key EXAT late FIELDS 1 mem val",
-    "HSETEX key KEEPTTL FIELDS 2 mem val mem val",
-    "HSETEX key (FNX|FXX|NX|XX) (PXAT till|KEEPTTL)? FIELDS 2 mem val mem val",
+    "HSETEX key KEEPTTL FIELDS 2 a val other val",
+    "HSETEX key (FNX|FXX|NX|XX) (PXAT till|KEEPTTL)? FIELDS 2 a val other val",
     "HSETEX key (PXAT till|KEEPTTL)? (FNX|FXX|NX|XX) FIELDS 1 mem val",
-    "HSETEX key (FNX|FXX|NX|XX|PERSIST|EX)? (FNX|FXX|NX|XX)? (PXAT till|EXAT late|KEEPTTL|EX 0|PX x)? mark many (mem val)+",
-    "HSETEX key mark many (mem val)+ (PXAT till|KEEPTTL|FNX|FXX|PERSIST|EX)",
+    "HSETEX key (FNX|FXX|NX|XX|PERSIST|EX)? (FNX|FXX|NX|XX)? (PXAT till|EXAT late|KEEPTTL|EX 0|PX x)? mark many a val (other val)?",
+    "HSETEX key mark many a val (other val)? (FNX|FXX|EX)",
 ];

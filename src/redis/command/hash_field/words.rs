@@ -332,11 +332,11 @@ fn fields_from<'a>(args: Args<'a>, at: usize, of: Rules, free: bool) -> Result<(
     Ok((args.get(at + 2..end).ok_or(TOO_FEW)?, end))
 }
 
-/// Reads the options before `FIELDS`, as Valkey does.
+/// Reads the options before `FIELDS`, as Valkey does: it also takes the key for that word.
 fn options_before<'a>(args: Args<'a>, of: Rules) -> Result<Read<'a>> {
-    let fields = place_of_fields(args, 2)?;
+    let fields = place_of_fields(args, 1)?;
     let mut read = Read::default();
-    let mut words = args[2..fields].iter();
+    let mut words = args[2..fields.max(2)].iter();
     while let Some(word) = words.next() {
         let condition = &mut read.condition;
         if let Some(unit) = expire_unit(word) {

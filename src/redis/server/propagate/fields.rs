@@ -131,9 +131,8 @@ fn hpexpireat(command: &str, args: Args<'_>, at: i64, changed: &[Sds], rules: &F
         made[0] = "HPEXPIREAT".into();
         made[2] = number(&at);
     }
-    let Some(begin) = made.iter().position(|word| is(word, "fields")).map(|at| at + 1) else {
-        return made;
-    };
+    let place = (3..made.len()).find(|at| is(&made[*at], "fields"));
+    let Some(begin) = place.map(|at| at + 1) else { return made };
     let count = made.get(begin).and_then(|count| count.to_string().parse::<usize>().ok());
     let end = begin + 1 + count.unwrap_or(0);
     if rules.syntax != FieldSyntax::AfterOptions
@@ -149,6 +148,12 @@ fn hpexpireat(command: &str, args: Args<'_>, at: i64, changed: &[Sds], rules: &F
     made
 }
 
+/// Returns where `HGETEX` or `HSETEX` has the word `FIELDS`. Valkey also takes the key for it.
+fn place_of_fields(args: Args<'_>, rules: &Fields) -> Option<usize> {
+    let from = if rules.syntax == FieldSyntax::AfterOptions { 1 } else { 2 };
+    (from..args.len()).find(|at| is(args[*at], "fields"))
+}
+
 /// `HGETEX`: as the command that changes deadlines alone. Valkey leaves out the fields that it has
 /// not changed.
 fn hgetex(args: Args<'_>, at: Option<i64>, changed: &[Sds], rules: &Fields) -> Vec<Sds> {
@@ -157,7 +162,7 @@ fn hgetex(args: Args<'_>, at: Option<i64>, changed: &[Sds], rules: &Fields) -> V
         Some(at) => vec![b"HPEXPIREAT", args[1], at.as_bytes()],
         None => vec![b"HPERSIST", args[1]],
     };
-    let place = args.iter().position(|word| is(word, "fields")).unwrap_or(args.len());
+    let place = place_of_fields(args, rules).unwrap_or(args.len());
     match rules.syntax {
         FieldSyntax::AfterOptions => with_fields(&begin, changed),
         FieldSyntax::Fixed => {
@@ -178,7 +183,7 @@ fn hgetex(args: Args<'_>, at: Option<i64>, changed: &[Sds], rules: &Fields) -> V
 /// `HSETEX`: with an absolute deadline. Valkey sends no condition.
 fn hsetex(db: &Database, args: Args<'_>, hash: Option<&Hash>) -> Effects {
     let rules = &db.profile.fields;
-    let Some(place) = args.iter().position(|word| is(word, "fields")) else { return Vec::new() };
+    let Some(place) = place_of_fields(args, rules) else { return Vec::new() };
     let count = args.get(place + 1).and_then(|count| std::str::from_utf8(count).ok());
     let count: usize = count.and_then(|count| count.parse().ok()).unwrap_or(0);
     let end = (place + 2 + 2 * count).min(args.len());
