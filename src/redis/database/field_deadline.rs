@@ -229,7 +229,7 @@ impl Database {
         let (limits, compact) = (self.limits.hash, self.profile.encodings.hash_listpackex);
         let past = matches!(deadline, FieldDeadline::At(at) if self.is_past(at));
         let hash = self.again_or_insert::<Hash>(key)?;
-        for (field, value) in fields {
+        for (field, value) in fields.iter().filter(|_| compact || !past) {
             hash.limit_value(field.len().max(value.len()), limits);
         }
         for (field, value) in fields {
@@ -237,10 +237,11 @@ impl Database {
                 FieldDeadline::Removed => hash.insert(*field, *value),
                 FieldDeadline::Kept | FieldDeadline::At(_) => hash.insert_keeping(*field, *value),
             };
+            if past && !compact {
+                continue;
+            }
             hash.limit_entries(limits);
-            if let FieldDeadline::At(at) = deadline
-                && (compact || !past)
-            {
+            if let FieldDeadline::At(at) = deadline {
                 hash.allow_deadlines(compact);
                 hash.set_deadline(field, at);
             }

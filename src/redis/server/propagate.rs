@@ -200,7 +200,8 @@ impl Server {
         }
         let transaction = sent == Sent::Together && effects.len() > 1;
         if let (true, Some(first)) = (transaction, effects.first()) {
-            self.feed(Some(first.database), &words(&[b"MULTI"]));
+            let within = self.profile().selects_in_multi;
+            self.feed((!within).then_some(first.database), &words(&[b"MULTI"]));
         }
         for effect in &effects {
             self.feed(Some(effect.database), &effect.words);

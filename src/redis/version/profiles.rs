@@ -20,6 +20,8 @@ pub(crate) struct Profile {
     /// A message that a client causes to itself follows the reply to its command, or to its
     /// transaction, instead of coming before it or within it.
     pub(crate) messages_follow_reply: bool,
+    /// A transaction selects its database within `MULTI`, as replicas are sent it.
+    pub(crate) selects_in_multi: bool,
     pub(crate) groups: Groups,
 }
 
@@ -260,6 +262,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
     past: Past { expires: false, is_stored: true },
     fields: FIELDS,
     messages_follow_reply: false,
+    selects_in_multi: false,
     groups: Groups {
         create_consumers_at_once: false,
         lag_from_start: false,
@@ -305,6 +308,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
     messages_follow_reply: true,
+    selects_in_multi: true,
     groups: Groups { create_consumers_at_once: true, ..REDIS_7_0.groups },
     ..REDIS_7_0
 };

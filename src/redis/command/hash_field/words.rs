@@ -292,7 +292,11 @@ fn options_anywhere<'a>(args: Args<'a>, of: Rules, now: i64, rules: &Fields) -> 
             read.condition.fields_exist = Some(is(word, "fxx"));
             foreign |= !of.sets;
         } else if keeps || persists || unit.is_some() {
-            if read.deadline.is_some() {
+            // Of the two words, at least one is not this command's, which is told at the end.
+            let words_alone = |known: Asked<'_>| {
+                (keeps && known == Asked::Persist) || (persists && known == Asked::KeepTtl)
+            };
+            if read.deadline.is_some_and(|known| !(free && words_alone(known))) {
                 return Err(CommandError::text(of.two_deadlines));
             }
             read.deadline = Some(match unit {
