@@ -114,7 +114,7 @@ pub struct Usage {
     pub changes: u64,
 }
 
-/// What was removed without a command.
+/// A key, or fields of a hash, that were removed without a command.
 #[derive(Clone, Debug)]
 pub(crate) enum Removed {
     /// A key that has expired.

@@ -12,8 +12,8 @@
 //! small multiple of their length. All of a value is checked, as with `sanitize-dump-payload yes`.
 //!
 //! `writer` and `reader` have the parts that everything is made of. `encode` and `decode` have the
-//! values, `hash` has hashes, `stream` has streams, `payload` has what `DUMP` adds to one, `snapshot` has whole files.
-//! `crc64` and `lzf` are algorithms, and `listpack`, `ziplist`, `zipmap` and `intset` are the
+//! values, `hash` and `stream` have those of these types, `payload` has what `DUMP` adds to a value,
+//! `snapshot` has whole files. `crc64` and `lzf` are algorithms, and `listpack`, `ziplist`, `zipmap` and `intset` are the
 //! compact arrays.
 //!
 //! Source: `rdb.c`, `aof.c`, and experiments with the server.
@@ -27,6 +27,7 @@ mod hash;
 mod intset;
 mod listpack;
 mod lzf;
+mod parts;
 mod payload;
 mod reader;
 mod snapshot;

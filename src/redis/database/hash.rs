@@ -18,8 +18,8 @@ impl Database {
         self.read::<Hash>(key)
     }
 
-    /// Returns a hash to be read, and the time up to which its fields count as gone. `named` are the
-    /// fields that are looked up.
+    /// Returns a hash to be read, and the time up to which its fields count as gone. `named` are
+    /// the fields that are looked up.
     pub(crate) fn live_hash(
         &mut self,
         key: &[u8],

@@ -3,14 +3,13 @@
 //!
 //! Source: `rdb.c` (`rdbLoadObject`).
 
+use super::parts::{Read, duplicate, packed, pairs};
 use super::reader::Reader;
-use super::{RdbError, encode, hash, intset, kind, listpack, stream, ziplist, zipmap};
+use super::{encode, hash, intset, kind, listpack, stream, ziplist, zipmap};
 use crate::redis::value::{
     End, Kind, Limits, List, Sds, Set, SetLimits, SortedSet, StringValue, Value, number,
 };
 use crate::redis::version::{Encodings, Profile};
-
-pub(super) type Read<T> = Result<T, RdbError>;
 
 /// Nodes of lists.
 const PLAIN: u64 = 1;
@@ -63,16 +62,6 @@ pub(super) fn value(
         | kind::STREAM_LISTPACKS_4 => stream::read(reader, of),
         _ => Err(reader.error(format!("values of type {of} are not known"))),
     }
-}
-
-/// Reads a string that contains a compact array.
-pub(super) fn packed<T>(reader: &mut Reader<'_>, read: fn(&[u8]) -> Option<T>) -> Read<T> {
-    let bytes = reader.string()?;
-    read(&bytes).ok_or_else(|| reader.error("a compact value is corrupt"))
-}
-
-pub(super) fn duplicate(reader: &Reader<'_>) -> RdbError {
-    reader.error("a value has an element twice")
 }
 
 /// Returns a list in the encoding of one that was read.
@@ -194,19 +183,6 @@ fn finish(mut set: SortedSet, compact: bool) -> Option<Value> {
         set.force_skiplist();
     }
     (!set.is_empty()).then(|| set.wrap())
-}
-
-/// Returns the elements in pairs.
-pub(super) fn pairs<'e>(
-    reader: &Reader<'_>,
-    elements: &'e [Sds],
-) -> Read<impl Iterator<Item = (&'e Sds, &'e Sds)> + use<'e>> {
-    let (pairs, rest) = elements.as_chunks::<2>();
-    if rest.is_empty() {
-        Ok(pairs.iter().map(|[first, second]| (first, second)))
-    } else {
-        Err(reader.error("a compact value has half a pair"))
-    }
 }
 
 /// Returns the score at the beginning of a text, as `strtod` does: 0 if there is none.

@@ -8,9 +8,9 @@
 //!
 //! Source: `rdb.c` (`rdbSaveObject`, `rdbLoadObject`), and payloads of Valkey 9.
 
-use super::decode::{Read, duplicate, packed, pairs};
 use super::kind;
 use super::listpack::{self, Listpack};
+use super::parts::{Read, duplicate, packed, pairs};
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::redis::value::{Hash, HashEncoding, Kind, Limits, Sds, Value, number};
