@@ -147,8 +147,8 @@ impl Hash {
         self.deadlines.is_some() && self.next_deadline().is_some_and(|(at, _)| at <= now)
     }
 
-    /// Takes the encoding in which fields may have deadlines: a listpack becomes a `listpackex`, or,
-    /// in versions without that, a hash table.
+    /// Takes the encoding in which fields may have deadlines: a listpack becomes a `listpackex`,
+    /// or, in versions without that, a hash table.
     pub(crate) fn allow_deadlines(&mut self, compact: bool) {
         if self.encoding == HashEncoding::Listpack {
             self.encoding =
