@@ -13,8 +13,8 @@
 //!
 //! `writer` and `reader` have the parts that everything is made of. `encode` and `decode` have the
 //! values, `hash` and `stream` those of these types. `payload` has what `DUMP` adds to a value,
-//! `snapshot` has whole files. `crc64` and `lzf` are algorithms, and `listpack`, `ziplist`, `zipmap`
-//! and `intset` are the compact arrays.
+//! `snapshot` has whole files. `crc64` and `lzf` are algorithms, and `listpack`, `ziplist`,
+//! `zipmap` and `intset` are the compact arrays.
 //!
 //! Source: `rdb.c`, `aof.c`, and experiments with the server.
 
