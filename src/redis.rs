@@ -60,8 +60,9 @@
 //!
 //! # Where it differs from the real server
 //!
-//! - *Time*: a key expires in exactly its millisecond, whether anything looks it up or not. The
-//!   real server may keep it for one millisecond more, or until something looks it up. A blocked
+//! - *Time*: a key expires in exactly its millisecond, and so does a field of a hash, whether
+//!   anything looks it up or not. The real server may keep it for one millisecond more, or until
+//!   something looks it up, and a field for some seconds. A blocked
 //!   client times out exactly at its deadline. A save, a rewrite and `BGSAVE` take no time. A key
 //!   that should expire in the last representable millisecond expires one millisecond earlier.
 //! - *Order*: where Redis leaves the order unspecified (hash tables, `SCAN` cursors, equal weights

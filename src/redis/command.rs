@@ -27,6 +27,7 @@ mod dump;
 mod expiry;
 mod geo;
 mod hash;
+mod hash_field;
 mod help_text;
 mod hyperloglog;
 pub(crate) mod key;

@@ -32,6 +32,9 @@ mod disk;
 pub(crate) mod draw;
 mod dump;
 mod expiry;
+mod field_deadline;
+mod field_expiry;
+pub(crate) mod field_index;
 mod geo;
 pub(crate) mod glob;
 mod hash;
@@ -62,6 +65,7 @@ pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Over
 pub(crate) use disk::Loaded;
 pub use dump::RestoreOptions;
 pub(crate) use dump::keyspaces;
+pub use field_deadline::{FieldDeadline, FieldExpiry, HsetexCondition};
 pub use geo::GeoScores;
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
@@ -104,16 +108,21 @@ pub struct Usage {
     pub expired: u64,
     /// Keys that were evicted.
     pub evicted: u64,
+    /// Fields of hashes that have ended.
+    pub expired_fields: u64,
     /// Changes, as save points count them.
     pub changes: u64,
 }
 
-/// A key that was removed without a command.
+/// A key, or fields of a hash, that were removed without a command.
 #[derive(Clone, Debug)]
-pub(crate) struct Removed {
-    pub(crate) key: Sds,
-    /// It was evicted; otherwise it has expired.
-    pub(crate) evicted: bool,
+pub(crate) enum Removed {
+    /// A key that has expired.
+    Expired(Sds),
+    /// A key that was evicted.
+    Evicted(Sds),
+    /// Fields of a hash that have ended, and the hash if it had no others.
+    Fields { key: Sds, fields: Vec<Sds>, emptied: bool },
 }
 
 /// Everything else that depends on changes of a database. It is empty, and free, while nobody has
@@ -133,6 +142,8 @@ pub(crate) struct Observers {
     /// Whether keys that expire or are evicted are collected for replicas, and those that were.
     pub(crate) feeds: bool,
     pub(crate) removed: Vec<Removed>,
+    /// The fields whose deadlines the last such operation has changed, for replicas too.
+    pub(crate) fields: Vec<Sds>,
     /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
     /// Keys that blocked clients wait for, with the clients in order.
@@ -486,6 +497,9 @@ impl Database {
                 entry.value = value;
                 if missed {
                     self.fed(key);
+                }
+                if self.keyspace.knows_deadlines() {
+                    self.keyspace.reschedule(slot);
                 }
                 slot
             }

@@ -12,9 +12,9 @@
 //! small multiple of their length. All of a value is checked, as with `sanitize-dump-payload yes`.
 //!
 //! `writer` and `reader` have the parts that everything is made of. `encode` and `decode` have the
-//! values, `stream` has streams, `payload` has what `DUMP` adds to one, `snapshot` has whole files.
-//! `crc64` and `lzf` are algorithms, and `listpack`, `ziplist`, `zipmap` and `intset` are the
-//! compact arrays.
+//! values, `hash` and `stream` those of these types. `payload` has what `DUMP` adds to a value,
+//! `snapshot` has whole files. `crc64` and `lzf` are algorithms, and `listpack`, `ziplist`,
+//! `zipmap` and `intset` are the compact arrays.
 //!
 //! Source: `rdb.c`, `aof.c`, and experiments with the server.
 
@@ -23,9 +23,11 @@ mod crc64;
 mod decode;
 mod encode;
 mod error;
+mod hash;
 mod intset;
 mod listpack;
 mod lzf;
+mod parts;
 mod payload;
 mod reader;
 mod snapshot;
@@ -64,5 +66,9 @@ pub(crate) mod kind {
     pub(crate) const STREAM_LISTPACKS_2: u8 = 19;
     pub(crate) const SET_LISTPACK: u8 = 20;
     pub(crate) const STREAM_LISTPACKS_3: u8 = 21;
+    /// Of Valkey, which gives the numbers from here on to other types than Redis does.
+    pub(crate) const HASH_2: u8 = 22;
+    pub(crate) const HASH_METADATA: u8 = 24;
+    pub(crate) const HASH_LISTPACK_EX: u8 = 25;
     pub(crate) const STREAM_LISTPACKS_4: u8 = 26;
 }

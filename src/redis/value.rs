@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | string | [`StringValue`] | `int`, `embstr`, `raw` |
 //! | list | [`List`] | `quicklist` |
-//! | hash | [`Hash`](struct@Hash) | `listpack`, `hashtable` |
+//! | hash | [`Hash`](struct@Hash) | `listpack`, `listpackex`, `hashtable` |
 //! | set | [`Set`] | `intset`, `listpack`, `hashtable` |
 //! | sorted set | [`SortedSet`] | `listpack`, `skiplist` |
 //! | stream | [`Stream`] | `stream` |
@@ -136,7 +136,10 @@ impl Value {
         let empty = match self {
             Value::String(_) => false,
             Value::List(list) => list.is_empty(),
-            Value::Hash(hash) => hash.is_empty(),
+            Value::Hash(hash) => {
+                hash.check_invariants()?;
+                hash.is_empty()
+            }
             Value::Set(set) => set.is_empty(),
             Value::SortedSet(set) => {
                 set.check_invariants()?;
@@ -197,7 +200,7 @@ impl Value {
         match self {
             Value::String(string) => *string = StringValue::new(string),
             Value::List(list) => list.reencode(limits.of_lists(encodings)),
-            Value::Hash(hash) => hash.reencode(limits.hash),
+            Value::Hash(hash) => hash.reencode(limits.hash, encodings.hash_listpackex),
             Value::Set(set) => set.reencode(limits.of_sets(encodings)),
             Value::SortedSet(set) => set.reencode(limits.sorted_set),
             Value::Stream(stream) => stream.shrink(),

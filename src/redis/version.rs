@@ -12,7 +12,8 @@ mod profiles;
 mod set;
 
 pub(crate) use profiles::{
-    Arguments, Encodings, Groups, Numbers, Profile, Rdb, Streams, Texts, Waking,
+    Arguments, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers, Profile, Rdb, Streams,
+    Texts, Waking,
 };
 pub(crate) use set::Versions;
 

@@ -10,6 +10,7 @@ use crate::both::{Both, Told};
 #[cfg(feature = "lua")]
 use crate::families;
 use crate::grammar::{self, Picks, build, mutate};
+use crate::hash_fields;
 use crate::open::{Askers, Hashed, Words, first_difference, replies};
 use crate::server::{RealServer, request};
 use proptest::prelude::*;
@@ -111,7 +112,7 @@ const KEYS: [&[u8]; 10] = [b"k1", b"k2", b"k3", b"k4", b"l1", b"l2", b"g1", b"g2
 /// Returns requests that read everything in a database. Most of them are of the wrong type.
 fn questions() -> Vec<Words> {
     let of_all: [&[&[u8]]; 2] = [&[b"DBSIZE"], &[b"KEYS", b"*"]];
-    let of_each = |key| -> [Vec<&'static [u8]>; 10] {
+    let of_each = |key| -> [Vec<&'static [u8]>; 11] {
         [
             vec![b"TYPE", key],
             vec![b"OBJECT", b"ENCODING", key],
@@ -119,6 +120,7 @@ fn questions() -> Vec<Words> {
             vec![b"GET", key],
             vec![b"LRANGE", key, b"0", b"-1"],
             vec![b"HGETALL", key],
+            vec![b"HPEXPIRETIME", key, b"FIELDS", b"5", b"a", b"b", b"c", b"1", b"2"],
             vec![b"SMEMBERS", key],
             vec![b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
             vec![b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"],
@@ -288,6 +290,11 @@ fn replay(name: &str, seed: u64, cases: u64) -> String {
 #[test]
 fn random_commands_of_several_clients() {
     compare("random_commands_of_several_clients", grammar::PATTERNS);
+}
+
+#[test]
+fn random_hash_fields() {
+    compare("random_hash_fields", hash_fields::PATTERNS);
 }
 
 #[cfg(feature = "lua")]

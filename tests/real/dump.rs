@@ -211,3 +211,40 @@ fn streams_with_groups_are_restored() {
     );
     compare(&mut both, 1, &requests);
 }
+
+/// Payloads of hashes whose fields have deadlines: the same bytes where no order is open, and each
+/// server takes the other's. Versions without deadlines refuse the commands, and the payload is of
+/// a plain hash.
+#[test]
+fn hashes_with_deadlines_are_dumped_and_restored() {
+    let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    let mut both = Both::new(&real, "KEA");
+    let read = ["HPEXPIRETIME r FIELDS 4 a b c d", "OBJECT ENCODING r"];
+    for limit in ["512", "0"] {
+        let set = format!("CONFIG SET hash-max-listpack-entries {limit}");
+        compare(&mut both, 1, &[line("DEL k r"), line(&set)]);
+        for makes in [
+            "HSET k a 1 b 2 c xyz d -70000",
+            "HPEXPIREAT k 4102444800000 FIELDS 1 b",
+            "HPEXPIREAT k 4102444700000 FIELDS 1 c",
+            "HPEXPIREAT k 4102444800000 FIELDS 1 d",
+            "HSET k e v",
+        ] {
+            compare(&mut both, 1, &[line(makes)]);
+            let dump = [b"DUMP".to_vec(), b"k".to_vec()];
+            let dump: Vec<&[u8]> = dump.iter().map(Vec::as_slice).collect();
+            let (told, ours) = both.ask(1, &dump);
+            if limit == "512" {
+                let bytes = |told: &[u8]| told.escape_ascii().to_string();
+                assert_eq!(bytes(&told.bytes), bytes(&ours.bytes), "{makes}");
+            }
+            for payload in [&told.bytes, &ours.bytes] {
+                let payload = replies(payload)[0].as_bytes().expect("a string").to_vec();
+                let restore = [b"RESTORE", &b"r"[..], b"0", &payload, b"REPLACE"];
+                let mut requests = vec![restore.map(<[u8]>::to_vec).to_vec()];
+                requests.extend(read.map(line));
+                compare(&mut both, 1, &requests);
+            }
+        }
+    }
+}

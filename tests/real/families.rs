@@ -24,7 +24,7 @@ pub(crate) fn pool(name: &str) -> Option<&'static [&'static str]> {
         "scope" => &["~k*", "~k1", "allkeys"],
         "rule" => RULES,
         "category" => &["nope", ""],
-        _ => return None,
+        other => return crate::hash_fields::pool(other),
     })
 }
 

@@ -444,7 +444,7 @@ pub(crate) fn mutate(words: &mut Vec<Vec<u8>>, how: u16, at: usize, what: usize)
         "SORT_RO",
     ];
     // A stray number would be a time to live that expires, or an idle time that passes.
-    const TIMED: [&str; 19] = [
+    const TIMED: [&str; 23] = [
         "SET",
         "SETEX",
         "PSETEX",
@@ -464,6 +464,10 @@ pub(crate) fn mutate(words: &mut Vec<Vec<u8>>, how: u16, at: usize, what: usize)
         "XPENDING",
         "XCLAIM",
         "XAUTOCLAIM",
+        "HEXPIRE",
+        "HPEXPIRE",
+        "HGETEX",
+        "HSETEX",
     ];
     let is_of = |names: &[&str]| names.iter().any(|name| words[0] == name.as_bytes());
     if is_of(&NEVER) || (words[0] == b"COMMAND" && how % 5 != 4) {

@@ -24,6 +24,7 @@ mod families;
 mod files;
 mod geo;
 mod grammar;
+mod hash_fields;
 mod hyperloglog;
 mod info;
 mod open;

@@ -50,9 +50,9 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
         "SSCAN" | "HSCAN" | "ZSCAN" if first && in_parts => Settled::Kind,
         "KEYS" | "PUBSUB" | "COMMAND" => Settled::Items,
         "SCAN" => Settled::Page,
-        "TTL" | "EXPIRETIME" => Settled::About(3),
+        "TTL" | "EXPIRETIME" | "HTTL" => Settled::About(3),
         "XINFO" | "XPENDING" => Settled::Moments,
-        "PTTL" | "PEXPIRETIME" => Settled::About(3_000),
+        "PTTL" | "PEXPIRETIME" | "HPTTL" => Settled::About(3_000),
         "SMEMBERS" | "HKEYS" | "HVALS" | "SRANDMEMBER" | "SPOP" if first => Settled::Items,
         "SUNION" | "SDIFF" => Settled::Items,
         "SINTER" if any => Settled::Items,
@@ -62,6 +62,9 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
         "HRANDFIELD" if first && words.len() > 3 => Settled::Pairs,
         "HRANDFIELD" if first => Settled::Items,
         "SSCAN" if first => Settled::Page,
+        "HSCAN" if first && words.iter().any(|word| word.eq_ignore_ascii_case(b"NOVALUES")) => {
+            Settled::Page
+        }
         "HSCAN" | "ZSCAN" if first => Settled::PageOfPairs,
         _ => Settled::All,
     }
@@ -132,6 +135,10 @@ fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
     match (settled, real, ours) {
         (Settled::About(most), Reply::Integer(real), Reply::Integer(ours)) => {
             real == ours || (*real > 0 && *ours > 0 && (real - ours).abs() <= most)
+        }
+        (Settled::About(_), Reply::Array(real), Reply::Array(ours)) => {
+            let alike = |(real, ours)| alike(settled, real, ours);
+            real.len() == ours.len() && real.iter().zip(ours).all(alike)
         }
         (Settled::Items, Reply::Array(real), Reply::Array(ours))
         | (Settled::Items, Reply::Set(real), Reply::Set(ours)) => {

@@ -4,6 +4,7 @@
 use crate::both::Both;
 use crate::differential::{number, shown};
 use crate::grammar::{PATTERNS, Picks, build, mutate};
+use crate::hash_fields;
 use crate::server::{RealServer, RealSocket, request};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -328,6 +329,15 @@ const LEFT_OUT: [&[u8]; 8] =
 
 #[test]
 fn random_commands_are_sent_to_replicas_as_the_real_server_sends_them() {
+    compare_streams(PATTERNS);
+}
+
+#[test]
+fn random_hash_fields_are_sent_to_replicas_as_the_real_server_sends_them() {
+    compare_streams(hash_fields::PATTERNS);
+}
+
+fn compare_streams(patterns: &[&str]) {
     let Some(server) = RealServer::start(&["--save", "", "--appendonly", "no"]) else { return };
     let cases = number("STUNT_DOUBLE_REAL_CASES", 60);
     let mut state = number("STUNT_DOUBLE_REAL_SEED", 1);
@@ -342,9 +352,9 @@ fn random_commands_are_sent_to_replicas_as_the_real_server_sends_them() {
         let mut log = Vec::new();
         for _ in 0..40 {
             let client = u64::from(draw() % 3);
-            let pattern = usize::from(draw()) % PATTERNS.len();
+            let pattern = usize::from(draw()) % patterns.len();
             let picks: Vec<u16> = (0..24).map(|_| draw()).collect();
-            let mut words = build(PATTERNS[pattern], &mut Picks(&picks));
+            let mut words = build(patterns[pattern], &mut Picks(&picks));
             if draw() % 8 == 0 {
                 mutate(&mut words, draw(), usize::from(draw()), usize::from(draw()));
             }

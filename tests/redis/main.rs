@@ -15,6 +15,7 @@ mod eviction;
 mod expiry;
 mod faults;
 mod geo;
+mod hash_fields;
 mod hyperloglogs;
 mod lists;
 mod node;

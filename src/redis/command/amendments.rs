@@ -86,6 +86,8 @@ pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("watch", Versions::VALKEY, Change::Gains(NO_MULTI)),
     amend("exec", Versions::VALKEY_SINCE_8_1, Change::Loses(SKIP_SLOWLOG)),
     amend("exec", Versions::VALKEY_SINCE_8_1, Change::Gains(SKIP_COMMANDLOG)),
+    amend("hpttl", Versions::VALKEY_9_1, Change::Tips(&[])),
+    amend("httl", Versions::VALKEY_9_1, Change::Tips(&[])),
     amend("client|caching", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|getname", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|getredir", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),

@@ -52,7 +52,7 @@ fn expire_in(db: &mut Database, args: Args<'_>, unit: Unit, command: &'static st
     Ok(Reply::flag(db.pexpireat(args[1], at, condition)))
 }
 
-fn condition(words: Args<'_>) -> Result<ExpireCondition, CommandError> {
+pub(super) fn condition(words: Args<'_>) -> Result<ExpireCondition, CommandError> {
     let mut condition = ExpireCondition::default();
     for word in words {
         if is(word, "nx") {

@@ -52,10 +52,11 @@ fn hget(db: &mut Database, args: Args<'_>) -> Answer {
 }
 
 fn hmget(db: &mut Database, args: Args<'_>) -> Answer {
-    let Some(hash) = db.hash(args[1])? else {
+    let (now, hash) = db.live_hash(args[1], &args[2..])?;
+    let Some(hash) = hash else {
         return Ok(Reply::Array(vec![Reply::Nil; args.len() - 2]));
     };
-    let value = |field: &&[u8]| Reply::bulk_or_nil(hash.get(field).map(|v| v.as_slice()));
+    let value = |field: &&[u8]| Reply::bulk_or_nil(hash.get_live(field, now).map(|v| v.as_slice()));
     Ok(Reply::Array(args[2..].iter().map(value).collect()))
 }
 
@@ -76,18 +77,18 @@ fn hexists(db: &mut Database, args: Args<'_>) -> Answer {
 }
 
 fn hkeys(db: &mut Database, args: Args<'_>) -> Answer {
-    let hash = db.hash(args[1])?;
-    Ok(Reply::bulks(hash.into_iter().flat_map(|hash| hash.iter()).map(|(field, _)| field)))
+    let (now, hash) = db.live_hash(args[1], &[])?;
+    Ok(Reply::bulks(hash.into_iter().flat_map(|hash| hash.live(now)).map(|(field, _)| field)))
 }
 
 fn hvals(db: &mut Database, args: Args<'_>) -> Answer {
-    let hash = db.hash(args[1])?;
-    Ok(Reply::bulks(hash.into_iter().flat_map(|hash| hash.iter()).map(|(_, value)| value)))
+    let (now, hash) = db.live_hash(args[1], &[])?;
+    Ok(Reply::bulks(hash.into_iter().flat_map(|hash| hash.live(now)).map(|(_, value)| value)))
 }
 
 fn hgetall(db: &mut Database, args: Args<'_>) -> Answer {
-    let hash = db.hash(args[1])?;
-    let fields = hash.into_iter().flat_map(|hash| hash.iter());
+    let (now, hash) = db.live_hash(args[1], &[])?;
+    let fields = hash.into_iter().flat_map(|hash| hash.live(now));
     Ok(Reply::Map(fields.map(|(f, v)| (Reply::bulk(f), Reply::bulk(v))).collect()))
 }
 

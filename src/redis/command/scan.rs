@@ -9,7 +9,7 @@ use crate::redis::command::arguments::{integer, is};
 use crate::redis::database::{Database, PageSize, glob, hash_page, set_page, sorted_set_page};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::value::{Hash, Set, SortedSet, SortedSetEncoding, number};
+use crate::redis::value::{Set, SortedSet, SortedSetEncoding, number};
 use crate::redis::version::{Arguments, Numbers};
 
 impl<S: 'static> Rows<S> {
@@ -139,10 +139,12 @@ fn hscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let (db, random) = db_and_pages(db, random);
     // A missing key ends the scan before the options are checked.
     let rules = &db.profile.arguments;
-    let Some(hash) = db.read::<Hash>(args[1])? else { return Ok(page(0, Vec::new())) };
+    let (now, hash) = db.live_hash(args[1], &[])?;
+    let Some(hash) = hash else { return Ok(page(0, Vec::new())) };
     let options = Options::parse(&args[3..], Of::Fields, rules)?;
     let found = hash_page(hash, cursor, PageSize { count: options.count, random });
-    let passing = found.items.iter().filter(|(field, _)| options.passes(field));
+    let live = found.items.iter().filter(|(field, _)| !hash.is_due(field, now));
+    let passing = live.filter(|(field, _)| options.passes(field));
     if options.without_values {
         return Ok(page(found.cursor, passing.map(|(field, _)| Reply::bulk(field)).collect()));
     }

@@ -9,7 +9,7 @@
 use super::keyspace::{Entry, Keyspace};
 use super::sha1::{Sha1, sha1};
 use crate::redis::value::{StreamId, Value, number};
-use crate::redis::version::Numbers;
+use crate::redis::version::Profile;
 
 /// The digest of nothing.
 pub(crate) const NONE: Sha1 = [0; 20];
@@ -34,7 +34,7 @@ fn pair(first: &[u8], second: &[u8]) -> Sha1 {
 }
 
 /// Mixes in a value, and whether it has a time to live. The expiry time itself does not matter.
-pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool, numbers: Numbers) {
+pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool, profile: &Profile) {
     let kind: u32 = match value {
         Value::String(_) => 0,
         Value::List(_) => 1,
@@ -50,11 +50,17 @@ pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool, numbers
         Value::Set(set) => set.iter().for_each(|member| add(digest, &member)),
         Value::SortedSet(set) => {
             for (member, score) in set.iter() {
-                add(digest, &pair(member, &number::format_few(score, numbers)));
+                add(digest, &pair(member, &number::format_few(score, profile.numbers)));
             }
         }
         Value::Hash(hash) => {
-            hash.iter().for_each(|(field, value)| add(digest, &pair(field, value)));
+            for (field, value) in hash.iter() {
+                let mut one = pair(field, value);
+                if profile.fields.mark_digest && hash.deadline(field).is_some() {
+                    add(&mut one, b"!!hexpire!!");
+                }
+                add(digest, &one);
+            }
         }
         // Groups and counters do not matter.
         Value::Stream(stream) => {
@@ -74,9 +80,9 @@ pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool, numbers
 }
 
 /// Returns the digest of an entry's value.
-pub(crate) fn of_entry(entry: &Entry, numbers: Numbers) -> Sha1 {
+pub(crate) fn of_entry(entry: &Entry, profile: &Profile) -> Sha1 {
     let mut digest = NONE;
-    mix_value(&mut digest, &entry.value, entry.expiry().is_some(), numbers);
+    mix_value(&mut digest, &entry.value, entry.expiry().is_some(), profile);
     digest
 }
 
@@ -85,7 +91,7 @@ pub(crate) fn mix_database(
     digest: &mut Sha1,
     number: usize,
     keyspace: &Keyspace,
-    numbers: Numbers,
+    profile: &Profile,
 ) {
     if keyspace.len() > 0 {
         mix(digest, &(number as u32).to_be_bytes());
@@ -93,7 +99,7 @@ pub(crate) fn mix_database(
     for entry in keyspace.iter() {
         let mut key = NONE;
         mix(&mut key, &entry.key);
-        mix_value(&mut key, &entry.value, entry.expiry().is_some(), numbers);
+        mix_value(&mut key, &entry.value, entry.expiry().is_some(), profile);
         add(digest, &key);
     }
 }

@@ -45,7 +45,7 @@ impl Database {
         {
             let entry = self.keyspace.remove(slot);
             if self.observers.feeds {
-                self.observers.removed.push(Removed { key: entry.key, evicted: false });
+                self.observers.removed.push(Removed::Expired(entry.key));
             }
             loaded.expired += 1;
         }

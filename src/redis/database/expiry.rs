@@ -8,6 +8,7 @@
 //! Source: `expire.c`, `db.c` (`expireIfNeeded`), `multi.c` (`touchWatchedKey`).
 
 use crate::redis::database::calendar::calendar_ms;
+use crate::redis::database::field_expiry::Due;
 use crate::redis::database::keyspace::{Entry, Slot};
 use crate::redis::database::notify::EventClasses;
 use crate::redis::database::{Database, Modified, Removed, in_seconds};
@@ -31,10 +32,12 @@ impl Database {
     /// Removes expired keys, unless they stay until they are looked up.
     pub(super) fn expire_due(&mut self) {
         while self.expires_by_itself()
-            && let Some((at, slot)) = self.keyspace.next_expiry()
-            && at <= self.expired_by
+            && let Some(due) = self.next_due()
         {
-            self.expire_slot(slot);
+            match due {
+                Due::Key(slot) => self.expire_slot(slot),
+                Due::Fields(slot, at) => self.end_fields(slot, at),
+            }
         }
     }
 
@@ -91,10 +94,13 @@ impl Database {
         self.now
     }
 
-    /// Returns when the next key expires, in milliseconds since the Unix epoch.
+    /// Returns when the next key expires, or the next field of a hash ends, in milliseconds since
+    /// the Unix epoch.
     #[must_use]
     pub fn next_expiry_ms(&self) -> Option<i64> {
-        let next = self.keyspace.next_expiry().map(|(at, _)| at);
+        let key = self.keyspace.next_expiry().map(|(at, _)| at);
+        let field = self.keyspace.next_field().map(|(at, _)| at);
+        let next = key.into_iter().chain(field).min();
         next.filter(|_| self.expires_by_itself())
     }
 
@@ -110,7 +116,7 @@ impl Database {
         let entry = self.remove_slot(slot);
         self.usage.expired += 1;
         if self.observers.feeds {
-            self.observers.removed.push(Removed { key: entry.key.clone(), evicted: false });
+            self.observers.removed.push(Removed::Expired(entry.key.clone()));
         }
         self.touch_expired(&entry.key);
         self.notify(EventClasses::EXPIRED, "expired", &entry.key);
@@ -122,7 +128,7 @@ impl Database {
         let entry = self.remove_slot(slot);
         self.usage.evicted += 1;
         if self.observers.feeds {
-            self.observers.removed.push(Removed { key: entry.key.clone(), evicted: true });
+            self.observers.removed.push(Removed::Evicted(entry.key.clone()));
         }
         self.touch(&entry.key);
         self.notify(EventClasses::EVICTED, "evicted", &entry.key);

@@ -8,7 +8,9 @@
 //!
 //! Keys with a time to live are also in an index ordered by it, so that due keys are found without
 //! looking at the rest. The index has exactly the entries whose `expires_at` is not [`NEVER`].
+//! Hashes whose fields have deadlines are in another index ([`FieldIndex`]).
 
+use super::field_index::FieldIndex;
 use super::ledger::Ledger;
 use super::memory;
 pub(crate) use super::slot_table::Slot;
@@ -60,6 +62,8 @@ pub(crate) struct Keyspace {
     chunks: Vec<Vec<Entry>>,
     len: usize,
     expires: BTreeSet<(i64, Slot)>,
+    /// The hashes whose fields have deadlines, if there are or were any.
+    fields: Option<Box<FieldIndex>>,
     /// The keys with a time to live once more, to draw from, if a policy evicts these alone.
     volatile: Option<Box<SlotTable>>,
     /// The entries' sizes, while there is a limit.
@@ -73,6 +77,11 @@ fn hash_of(key: &[u8]) -> u32 {
 impl Keyspace {
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Number of hashes whose fields have deadlines.
+    pub(crate) fn hashes_with_deadlines(&self) -> usize {
+        self.fields.as_ref().map_or(0, |fields| fields.len())
     }
 
     /// Number of keys with a time to live.
@@ -127,9 +136,13 @@ impl Keyspace {
         if let Some(ledger) = &mut self.ledger {
             ledger.push(&entry.key);
         }
+        let has_deadlines = next_deadline(&entry.value).is_some();
         self.chunks.last_mut().expect("a chunk was just added").push(entry);
         self.len += 1;
         self.table.insert(hash, slot);
+        if has_deadlines {
+            self.reschedule(slot);
+        }
         slot
     }
 
@@ -143,6 +156,9 @@ impl Keyspace {
             }
         }
         self.table.remove(hash, slot);
+        if let Some(fields) = &mut self.fields {
+            fields.set(slot, None);
+        }
         if let Some(ledger) = &mut self.ledger {
             ledger.remove(slot);
         }
@@ -156,6 +172,9 @@ impl Keyspace {
             return last;
         }
         self.table.moved(last.hash, from, slot);
+        if let Some(fields) = &mut self.fields {
+            fields.moved(from, slot);
+        }
         if last.expires_at != NEVER {
             self.expires.remove(&(last.expires_at, from));
             self.expires.insert((last.expires_at, slot));
@@ -192,6 +211,26 @@ impl Keyspace {
     /// is the one in the lowest slot.
     pub(crate) fn next_expiry(&self) -> Option<(i64, Slot)> {
         self.expires.first().copied()
+    }
+
+    /// Returns deadline and slot of the hash whose field is the next to end.
+    pub(crate) fn next_field(&self) -> Option<(i64, Slot)> {
+        self.fields.as_ref()?.first()
+    }
+
+    /// Notes that the deadlines of the hash in a slot may have changed, or that its value was
+    /// replaced.
+    pub(crate) fn reschedule(&mut self, slot: Slot) {
+        let at = next_deadline(&self.entry(slot).value);
+        if self.fields.is_some() || at.is_some() {
+            self.fields.get_or_insert_default().set(slot, at);
+        }
+    }
+
+    /// Returns whether any hash has, or had, fields with deadlines.
+    #[inline]
+    pub(crate) fn knows_deadlines(&self) -> bool {
+        self.fields.is_some()
     }
 
     /// Notes that a value changes its size.
@@ -298,11 +337,29 @@ impl Keyspace {
         Ok(())
     }
 
+    /// Checks that exactly the hashes with deadlines are indexed, each by the next.
+    fn check_fields(&self) -> Result<(), String> {
+        let indexed = |slot| self.fields.as_ref().and_then(|fields| fields.get(slot));
+        let mut hashes = 0;
+        for (slot, entry) in (0..).zip(self.iter()) {
+            let at = next_deadline(&entry.value);
+            hashes += usize::from(at.is_some());
+            ensure(indexed(slot) == at, || {
+                format!("fields of key {} end other than they are indexed", entry.key)
+            })?;
+        }
+        let counted = self.hashes_with_deadlines();
+        ensure(counted == hashes, || {
+            format!("{counted} hashes are indexed, {hashes} have deadlines")
+        })
+    }
+
     /// Checks that the entries lie densely, that the table finds each in its slot, and that the
     /// index has exactly the keys with a time to live. Returns what is wrong otherwise.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         self.table.check_invariants()?;
         self.check_limits()?;
+        self.check_fields()?;
         let full = |chunk: &Vec<Entry>| chunk.len() == CHUNK;
         let (last, before) = match &*self.chunks {
             [] => (0, &[][..]),
@@ -340,6 +397,12 @@ impl Keyspace {
         self.ledger = None;
         self.chunks.iter_mut().flatten().map(|entry| &mut entry.value)
     }
+}
+
+/// Returns when the next field of a hash ends.
+fn next_deadline(value: &Value) -> Option<i64> {
+    let Value::Hash(hash) = value else { return None };
+    hash.next_deadline().map(|(at, _)| at)
 }
 
 fn at(chunks: &[Vec<Entry>], slot: Slot) -> &Entry {

@@ -121,6 +121,17 @@ fn hash(hash: &Hash, measured: Measured) -> usize {
             let size = |at| hash.get_index(at).map(|(f, v)| packed(f) + packed(v));
             OBJECT + allocated(7 + measured.sum(len, size))
         }
+        HashEncoding::ListpackEx => {
+            /// The header with the hash's next deadline, and the text of a deadline.
+            const HEADER: usize = 40;
+            const DEADLINE: usize = 10;
+            let size = |at| {
+                let (f, v) = hash.get_index(at)?;
+                let deadline = if hash.deadline(f).is_some() { DEADLINE } else { 2 };
+                Some(packed(f) + packed(v) + deadline)
+            };
+            OBJECT + HEADER + allocated(7 + measured.sum(len, size))
+        }
         HashEncoding::Hashtable => {
             let size = |(f, v): (&Sds, &Sds)| ENTRY + sds(f.len(), true) + sds(v.len(), true);
             OBJECT + table_of(len) + measured.sum(len, |at| hash.get_index(at).map(size))

@@ -66,7 +66,7 @@ impl PageSize<'_> {
 
 pub(crate) fn hash_page(hash: &Hash, cursor: u64, size: PageSize<'_>) -> Page<(Sds, Sds)> {
     let copy = |(field, value): (&Sds, &Sds)| (field.clone(), value.clone());
-    if hash.encoding() == HashEncoding::Listpack {
+    if hash.encoding() != HashEncoding::Hashtable {
         return Page { cursor: 0, items: hash.iter().map(copy).collect() };
     }
     let (places, cursor) = places(cursor, hash.len(), size.draw());
@@ -141,8 +141,11 @@ impl Database {
         cursor: u64,
         count: usize,
     ) -> Result<Page<(Sds, Sds)>, CommandError> {
-        let hash = self.read::<Hash>(key)?;
-        Ok(hash.map_or_else(Page::default, |hash| hash_page(hash, cursor, exactly(count))))
+        let (now, hash) = self.live_hash(key, &[])?;
+        let Some(hash) = hash else { return Ok(Page::default()) };
+        let mut page = hash_page(hash, cursor, exactly(count));
+        page.items.retain(|(field, _)| !hash.is_due(field, now));
+        Ok(page)
     }
 
     /// `SSCAN`: returns members.

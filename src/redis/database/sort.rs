@@ -183,9 +183,10 @@ impl Database {
             (Some(_), None) | (None, _) => after,
         };
         let key = [before, element, after].concat();
+        let now = self.expired_by;
         match (self.read_any(&key)?, field) {
             (Value::String(string), None) => Some(Sds::new(string)),
-            (Value::Hash(hash), Some(field)) => hash.get(field).cloned(),
+            (Value::Hash(hash), Some(field)) => hash.get_live(field, now).cloned(),
             (Value::String(_), Some(_))
             | (Value::Hash(_), None)
             | (Value::List(_) | Value::Set(_) | Value::SortedSet(_) | Value::Stream(_), _) => None,

@@ -8,7 +8,7 @@ use super::digest;
 use super::keyspace::{Entry, Keyspace, NEVER};
 use crate::invariant::ensure;
 use crate::redis::value::{Sds, Value};
-use crate::redis::version::Numbers;
+use crate::redis::version::Version;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -24,12 +24,13 @@ impl Before {
     fn is(&self, other: &Before) -> bool {
         let digest = |state: &Before| {
             let mut digest = digest::NONE;
-            digest::mix_value(&mut digest, &state.value, false, Numbers::default());
+            digest::mix_value(&mut digest, &state.value, false, Version::default().profile());
             digest
         };
         let same = match (&self.value, &other.value) {
             // A stream's digest ignores its groups.
             (Value::Stream(one), Value::Stream(other)) => one == other,
+            (Value::Hash(one), Value::Hash(other)) if !one.has_deadlines_of(other) => false,
             _ => digest(self) == digest(other),
         };
         same && self.expires_at == other.expires_at

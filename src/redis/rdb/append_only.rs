@@ -4,7 +4,7 @@
 //! Source: `aof.c` (`rewriteAppendOnlyFileRio`, `loadSingleAppendOnlyFile`).
 
 use super::{RdbError, Snapshot};
-use crate::redis::value::{Group, Stream, StreamId, Value, number};
+use crate::redis::value::{Group, Hash, Stream, StreamId, Value, number};
 
 /// The most elements of one command.
 const AT_ONCE: usize = 64;
@@ -58,11 +58,23 @@ fn value(file: &mut Vec<u8>, key: &[u8], value: &Value) {
                 .map(|(member, score)| [number::format_double(score).to_vec(), member.to_vec()]);
             batches(file, b"ZADD", key, pairs);
         }
+        Value::Hash(hash) if hash.deadlines() > 0 => fields(file, key, hash),
         Value::Hash(hash) => {
             let pairs = hash.iter().map(|(field, value)| [field.to_vec(), value.to_vec()]);
             batches(file, b"HMSET", key, pairs);
         }
         Value::Stream(value) => stream(file, key, value),
+    }
+}
+
+/// Writes the commands that make a hash whose fields have deadlines, one field after the other.
+fn fields(file: &mut Vec<u8>, key: &[u8], hash: &Hash) {
+    for (field, value) in hash.iter() {
+        write_command(file, &[b"HMSET", key, field, value]);
+        if let Some(at) = hash.deadline(field) {
+            let at = number::format_i64(at);
+            write_command(file, &[b"HPEXPIREAT", key, &at, b"FIELDS", b"1", field]);
+        }
     }
 }
 

@@ -3,14 +3,13 @@
 //!
 //! Source: `rdb.c` (`rdbLoadObject`).
 
+use super::parts::{Read, duplicate, packed, pairs};
 use super::reader::Reader;
-use super::{RdbError, encode, intset, kind, listpack, stream, ziplist, zipmap};
+use super::{encode, hash, intset, kind, listpack, stream, ziplist, zipmap};
 use crate::redis::value::{
-    End, Hash, Kind, Limits, List, Sds, Set, SetLimits, SortedSet, StringValue, Value, number,
+    End, Kind, Limits, List, Sds, Set, SetLimits, SortedSet, StringValue, Value, number,
 };
-use crate::redis::version::Encodings;
-
-type Read<T> = Result<T, RdbError>;
+use crate::redis::version::{Encodings, Profile};
 
 /// Nodes of lists.
 const PLAIN: u64 = 1;
@@ -21,8 +20,9 @@ pub(super) fn value(
     reader: &mut Reader<'_>,
     of: u8,
     limits: &Limits,
-    encodings: Encodings,
+    profile: &Profile,
 ) -> Read<Option<Value>> {
+    let encodings = profile.encodings;
     let is_later = of >= kind::SET_LISTPACK && !encodings.set_listpack;
     match of {
         _ if is_later => Err(reader.error(format!("values of type {of} are not known"))),
@@ -49,26 +49,19 @@ pub(super) fn value(
         kind::ZSET | kind::ZSET_2 => sorted_set(reader, of, limits),
         kind::ZSET_LISTPACK => scored(reader, listpack::elements, limits),
         kind::ZSET_ZIPLIST => scored(reader, ziplist::elements, limits),
-        kind::HASH => hash(reader, limits),
-        kind::HASH_LISTPACK => fields(reader, listpack::elements, false, limits),
-        kind::HASH_ZIPLIST => fields(reader, ziplist::elements, false, limits),
-        kind::HASH_ZIPMAP => fields(reader, zipmap::elements, true, limits),
+        kind::HASH => hash::read(reader, limits),
+        kind::HASH_LISTPACK => hash::read_packed(reader, listpack::elements, false, limits),
+        kind::HASH_ZIPLIST => hash::read_packed(reader, ziplist::elements, false, limits),
+        kind::HASH_ZIPMAP => hash::read_packed(reader, zipmap::elements, true, limits),
+        kind::HASH_2 | kind::HASH_METADATA | kind::HASH_LISTPACK_EX => {
+            hash::read_with_deadlines(reader, of, limits, profile.rdb.hashes)
+        }
         kind::STREAM_LISTPACKS
         | kind::STREAM_LISTPACKS_2
         | kind::STREAM_LISTPACKS_3
         | kind::STREAM_LISTPACKS_4 => stream::read(reader, of),
         _ => Err(reader.error(format!("values of type {of} are not known"))),
     }
-}
-
-/// Reads a string that contains a compact array.
-fn packed<T>(reader: &mut Reader<'_>, read: fn(&[u8]) -> Option<T>) -> Read<T> {
-    let bytes = reader.string()?;
-    read(&bytes).ok_or_else(|| reader.error("a compact value is corrupt"))
-}
-
-fn duplicate(reader: &Reader<'_>) -> RdbError {
-    reader.error("a value has an element twice")
 }
 
 /// Returns a list in the encoding of one that was read.
@@ -192,19 +185,6 @@ fn finish(mut set: SortedSet, compact: bool) -> Option<Value> {
     (!set.is_empty()).then(|| set.wrap())
 }
 
-/// Returns the elements in pairs.
-fn pairs<'e>(
-    reader: &Reader<'_>,
-    elements: &'e [Sds],
-) -> Read<impl Iterator<Item = (&'e Sds, &'e Sds)> + use<'e>> {
-    let (pairs, rest) = elements.as_chunks::<2>();
-    if rest.is_empty() {
-        Ok(pairs.iter().map(|[first, second]| (first, second)))
-    } else {
-        Err(reader.error("a compact value has half a pair"))
-    }
-}
-
 /// Returns the score at the beginning of a text, as `strtod` does: 0 if there is none.
 fn packed_score(text: &[u8]) -> f64 {
     /// The server looks at no more bytes.
@@ -230,38 +210,4 @@ fn scored(
     }
     let compact = set.len() <= limits.sorted_set.max_entries;
     Ok(finish(set, compact))
-}
-
-fn hash(reader: &mut Reader<'_>, limits: &Limits) -> Read<Option<Value>> {
-    let mut hash = Hash::default();
-    for _ in 0..reader.length()? {
-        let (field, value) = (Sds::new(&reader.string()?), Sds::new(&reader.string()?));
-        hash.limit_value(field.len().max(value.len()), limits.hash);
-        if hash.insert(field, value).is_some() {
-            return Err(duplicate(reader));
-        }
-    }
-    hash.limit_entries(limits.hash);
-    Ok((!hash.is_empty()).then(|| hash.wrap()))
-}
-
-/// Reads a compact hash. The number of its fields is limited, and their length only on request.
-fn fields(
-    reader: &mut Reader<'_>,
-    read: fn(&[u8]) -> Option<Vec<Sds>>,
-    limits_lengths: bool,
-    limits: &Limits,
-) -> Read<Option<Value>> {
-    let elements = packed(reader, read)?;
-    let mut hash = Hash::default();
-    for (field, value) in pairs(reader, &elements)? {
-        if limits_lengths {
-            hash.limit_value(field.len().max(value.len()), limits.hash);
-        }
-        if hash.insert(field.clone(), value.clone()).is_some() {
-            return Err(duplicate(reader));
-        }
-    }
-    hash.limit_entries(limits.hash);
-    Ok((!hash.is_empty()).then(|| hash.wrap()))
 }

@@ -4,10 +4,8 @@
 
 use super::listpack::Listpack;
 use super::writer::Writer;
-use super::{intset, kind, stream};
-use crate::redis::value::{
-    Hash, HashEncoding, List, Set, SetEncoding, SortedSet, SortedSetEncoding, Value, number,
-};
+use super::{hash, intset, kind, stream};
+use crate::redis::value::{List, Set, SetEncoding, SortedSet, SortedSetEncoding, Value, number};
 use crate::redis::version::{Numbers, Profile, Rdb, Streams};
 
 /// A node of a list holds elements up to this many bytes, unless it has only one
@@ -32,10 +30,7 @@ pub(super) fn kind_of(value: &Value, rdb: Rdb) -> u8 {
             SortedSetEncoding::Listpack => kind::ZSET_LISTPACK,
             SortedSetEncoding::Skiplist => kind::ZSET_2,
         },
-        Value::Hash(hash) => match hash.encoding() {
-            HashEncoding::Listpack => kind::HASH_LISTPACK,
-            HashEncoding::Hashtable => kind::HASH,
-        },
+        Value::Hash(hash) => hash::kind_of(hash, rdb),
         Value::Stream(_) => match rdb.streams {
             Streams::Seen => kind::STREAM_LISTPACKS_2,
             Streams::Active => kind::STREAM_LISTPACKS_3,
@@ -51,7 +46,7 @@ pub(super) fn value(writer: &mut Writer, value: &Value, profile: &Profile) {
         Value::List(value) => list(writer, value),
         Value::Set(value) => set(writer, value),
         Value::SortedSet(value) => sorted_set(writer, value, profile.numbers),
-        Value::Hash(value) => hash(writer, value),
+        Value::Hash(value) => hash::write(writer, value, profile.rdb),
         Value::Stream(value) => stream::write(writer, value, profile.rdb.streams),
     }
 }
@@ -149,25 +144,5 @@ fn packed_score(score: f64, numbers: Numbers) -> number::Text {
         number::format_i64(score as i64)
     } else {
         number::format_score(score, numbers)
-    }
-}
-
-fn hash(writer: &mut Writer, hash: &Hash) {
-    match hash.encoding() {
-        HashEncoding::Listpack => {
-            let mut pairs = Listpack::new();
-            for (field, value) in hash.iter() {
-                pairs.push(field);
-                pairs.push(value);
-            }
-            writer.string(&pairs.finish());
-        }
-        HashEncoding::Hashtable => {
-            writer.count(hash.len());
-            for (field, value) in hash.iter() {
-                writer.string(field);
-                writer.string(value);
-            }
-        }
     }
 }

@@ -71,8 +71,8 @@ pub(crate) fn restore(
     }
     let mut reader = Reader::new(payload);
     let kind = reader.byte().map_err(|_| PayloadError::Value)?;
-    let value = decode::value(&mut reader, kind, limits, profile.encodings)
-        .map_err(|_| PayloadError::Value)?;
+    let value =
+        decode::value(&mut reader, kind, limits, profile).map_err(|_| PayloadError::Value)?;
     value.ok_or(PayloadError::Value)
 }
 

@@ -194,8 +194,7 @@ impl Snapshot {
                 part::END => break,
                 of => {
                     let key = Sds::new(&reader.string()?);
-                    if let Some(value) = decode::value(&mut reader, of, limits, profile.encodings)?
-                    {
+                    if let Some(value) = decode::value(&mut reader, of, limits, profile)? {
                         snapshot.records.push(Record {
                             database,
                             key,

@@ -62,6 +62,7 @@ const GROUPS: &[&[Row]] = &[
     Rows::LCS,
     Rows::BITMAP,
     Rows::HASH,
+    Rows::HASH_FIELD,
     blocking::LISTS,
     Rows::LIST,
     Rows::SET,

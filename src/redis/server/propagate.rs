@@ -12,6 +12,7 @@
 //! Source: `server.c` (`call`, `propagatePendingCommands`), `replication.c`
 //! (`replicationFeedSlaves`).
 
+mod fields;
 mod obey;
 mod rewrite;
 mod streams;
@@ -149,9 +150,18 @@ impl Server {
             let removed = std::mem::take(&mut self.databases[index].observers.removed);
             let evicts_lazily = self.word("lazyfree-lazy-eviction") == Some("yes");
             let expires_lazily = self.expires_lazily();
-            let made = removed.into_iter().map(|Removed { key, evicted }| {
-                let lazily = if evicted { evicts_lazily } else { expires_lazily };
-                vec![Sds::from(if lazily { "UNLINK" } else { "DEL" }), key]
+            let removal = |lazily: bool| Sds::from(if lazily { "UNLINK" } else { "DEL" });
+            let rules = &self.databases[index].profile.fields;
+            let made = removed.into_iter().flat_map(|removed| match removed {
+                Removed::Expired(key) => vec![vec![removal(expires_lazily), key]],
+                Removed::Evicted(key) => vec![vec![removal(evicts_lazily), key]],
+                Removed::Fields { key, fields, emptied } => {
+                    let mut made = fields::hdel(&key, &fields, rules);
+                    if emptied && rules.ended_are_sent_together {
+                        made.push(vec![removal(expires_lazily), key]);
+                    }
+                    made
+                }
             });
             let made = made.collect();
             self.note(index, made);
@@ -190,7 +200,8 @@ impl Server {
         }
         let transaction = sent == Sent::Together && effects.len() > 1;
         if let (true, Some(first)) = (transaction, effects.first()) {
-            self.feed(Some(first.database), &words(&[b"MULTI"]));
+            let within = self.profile().selects_in_multi;
+            self.feed((!within).then_some(first.database), &words(&[b"MULTI"]));
         }
         for effect in &effects {
             self.feed(Some(effect.database), &effect.words);

@@ -16,9 +16,12 @@ pub(crate) struct Profile {
     pub(crate) blocking: Waking,
     pub(crate) arguments: Arguments,
     pub(crate) past: Past,
+    pub(crate) fields: Fields,
     /// A message that a client causes to itself follows the reply to its command, or to its
     /// transaction, instead of coming before it or within it.
     pub(crate) messages_follow_reply: bool,
+    /// A transaction selects its database within `MULTI`, as replicas are sent it.
+    pub(crate) selects_in_multi: bool,
     pub(crate) groups: Groups,
 }
 
@@ -40,6 +43,45 @@ pub(crate) struct Past {
     pub(crate) expires: bool,
     /// `SET` stores the value nevertheless, until it expires.
     pub(crate) is_stored: bool,
+}
+
+/// How the fields of hashes end, in versions where they have deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fields {
+    /// How the commands on deadlines are read.
+    pub(crate) syntax: FieldSyntax,
+    /// The latest deadline, in milliseconds since the Unix epoch.
+    pub(crate) latest: i64,
+    /// A field whose deadline is over already expires; otherwise it is deleted.
+    pub(crate) past_expires: bool,
+    /// A field that is due is as good as gone, even if it is still stored. Otherwise a look-up by
+    /// its name removes it, and a new deadline revives it.
+    pub(crate) due_are_gone: bool,
+    /// The name of the number of hashes with deadlines, in the line of a database in `INFO`.
+    pub(crate) counter: Option<&'static str>,
+    /// `DEBUG DIGEST` shows which fields have deadlines.
+    pub(crate) mark_digest: bool,
+    /// `HGETEX` looks its key up as if to read it.
+    pub(crate) getex_reads: bool,
+    /// `HPERSIST` counts each field as a change, not itself as one.
+    pub(crate) persisted_are_changes: bool,
+    /// Fields that end are sent to replicas by one command, not by one each.
+    pub(crate) ended_are_sent_together: bool,
+    /// What sets a field is sent as `HSET`, or with the field's deadline; a condition is not sent.
+    pub(crate) sets_are_sent_bare: bool,
+    /// The sum of `HINCRBYFLOAT` is sent by a command that keeps the deadline.
+    pub(crate) float_keeps_deadline: bool,
+}
+
+/// How the commands on deadlines of fields are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldSyntax {
+    /// `FIELDS` has its place, with the fields up to the end.
+    Fixed,
+    /// `FIELDS` may stand anywhere, with options before and behind.
+    Anywhere,
+    /// As in Valkey: options, and then `FIELDS`.
+    AfterOptions,
 }
 
 /// How arguments are read.
@@ -95,6 +137,18 @@ pub(crate) enum Waking {
 pub(crate) struct Rdb {
     pub(crate) version: u16,
     pub(crate) streams: Streams,
+    pub(crate) hashes: Hashes,
+}
+
+/// How a hash is written whose fields have deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hashes {
+    /// It does not exist.
+    Plain,
+    /// Since Redis 7.4: deadlines count from the next one.
+    Relative,
+    /// Since Valkey 9: a deadline follows each value.
+    Absolute,
 }
 
 /// The parts of a stream that are written.
@@ -115,6 +169,8 @@ pub(crate) struct Encodings {
     pub(crate) set_listpack: bool,
     /// Lists may be listpacks.
     pub(crate) list_listpack: bool,
+    /// A hash whose fields have deadlines may be a listpack.
+    pub(crate) hash_listpackex: bool,
     /// Small integers share one object, with the greatest reference count.
     pub(crate) shares_integers: bool,
 }
@@ -194,12 +250,19 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     numbers: Numbers { shortest: false, coordinates_are_doubles: false },
     texts: TEXTS,
-    encodings: Encodings { set_listpack: false, list_listpack: false, shares_integers: true },
-    rdb: Rdb { version: 10, streams: Streams::Seen },
+    encodings: Encodings {
+        set_listpack: false,
+        list_listpack: false,
+        hash_listpackex: false,
+        shares_integers: true,
+    },
+    rdb: Rdb { version: 10, streams: Streams::Seen, hashes: Hashes::Plain },
     blocking: Waking::Serves,
     arguments: ARGUMENTS,
     past: Past { expires: false, is_stored: true },
+    fields: FIELDS,
     messages_follow_reply: false,
+    selects_in_multi: false,
     groups: Groups {
         create_consumers_at_once: false,
         lag_from_start: false,
@@ -240,11 +303,12 @@ pub(super) const REDIS_7_2: Profile = Profile {
     product: redis("7.2.6", "12.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
     texts: Texts { unbalanced_names_command: true, ..TEXTS },
-    encodings: Encodings { set_listpack: true, list_listpack: true, shares_integers: true },
-    rdb: Rdb { version: 11, streams: Streams::Active },
+    encodings: Encodings { set_listpack: true, list_listpack: true, ..REDIS_7_0.encodings },
+    rdb: Rdb { version: 11, streams: Streams::Active, ..REDIS_7_0.rdb },
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
     messages_follow_reply: true,
+    selects_in_multi: true,
     groups: Groups { create_consumers_at_once: true, ..REDIS_7_0.groups },
     ..REDIS_7_0
 };
@@ -252,8 +316,10 @@ pub(super) const REDIS_7_2: Profile = Profile {
 pub(super) const REDIS_7_4: Profile = Profile {
     version: Version::Redis7_4,
     product: redis("7.4.1", "12.2.0"),
-    rdb: Rdb { version: 12, streams: Streams::Active },
+    encodings: Encodings { hash_listpackex: true, ..REDIS_7_2.encodings },
+    rdb: Rdb { version: 12, hashes: Hashes::Relative, ..REDIS_7_2.rdb },
     arguments: ARGUMENTS_7_4,
+    fields: Fields { counter: Some("subexpiry"), mark_digest: true, ..FIELDS },
     ..REDIS_7_2
 };
 
@@ -264,6 +330,7 @@ pub(super) const REDIS_8_0: Profile = Profile {
     texts: Texts { unbalanced_offers_last: true, ..REDIS_7_4.texts },
     groups: Groups { lag_from_start: true, ..REDIS_7_4.groups },
     arguments: Arguments { bounds_are_decimal: true, ..ARGUMENTS_7_4 },
+    fields: Fields { float_keeps_deadline: true, ..REDIS_7_4.fields },
     ..REDIS_7_4
 };
 
@@ -279,7 +346,8 @@ pub(super) const REDIS_8_6: Profile = Profile {
     version: Version::Redis8_6,
     product: redis("8.6.2", "13.3.0"),
     texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
-    rdb: Rdb { version: 13, streams: Streams::Idempotent },
+    rdb: Rdb { version: 13, streams: Streams::Idempotent, ..REDIS_8_2.rdb },
+    fields: Fields { syntax: FieldSyntax::Anywhere, ..REDIS_8_2.fields },
     ..REDIS_8_2
 };
 
@@ -308,7 +376,19 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         refusal_in_multi_names_command: true,
         ..VALKEY_8_1.texts
     },
-    rdb: Rdb { version: 80, streams: Streams::Active },
+    rdb: Rdb { version: 80, hashes: Hashes::Absolute, ..VALKEY_8_1.rdb },
+    fields: Fields {
+        syntax: FieldSyntax::AfterOptions,
+        latest: i64::MAX,
+        past_expires: true,
+        due_are_gone: true,
+        counter: Some("keys_with_volatile_items"),
+        getex_reads: true,
+        persisted_are_changes: true,
+        ended_are_sent_together: true,
+        sets_are_sent_bare: true,
+        ..FIELDS
+    },
     arguments: Arguments {
         bounds_are_decimal: true,
         scores_are_decimal: true,
@@ -316,6 +396,21 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         ..VALKEY_8_1.arguments
     },
     ..VALKEY_8_1
+};
+
+/// As in Redis 7.4, but for what a version without deadlines shows.
+const FIELDS: Fields = Fields {
+    syntax: FieldSyntax::Fixed,
+    latest: (1 << 46) - 1,
+    past_expires: false,
+    due_are_gone: false,
+    counter: None,
+    mark_digest: false,
+    getex_reads: false,
+    persisted_are_changes: false,
+    ended_are_sent_together: false,
+    sets_are_sent_bare: false,
+    float_keeps_deadline: false,
 };
 
 const TEXTS: Texts = Texts {

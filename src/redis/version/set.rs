@@ -28,6 +28,11 @@ impl Versions {
     pub(crate) const VALKEY_9_1: Versions = Versions::of(&[Version::Valkey9_1]);
     /// Redis since 8.2, and Valkey.
     pub(crate) const SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2.and(Versions::VALKEY);
+    /// Where fields of hashes have deadlines.
+    pub(crate) const WITH_FIELD_DEADLINES: Versions =
+        Versions::REDIS_SINCE_7_4.and(Versions::VALKEY_9_1);
+    pub(crate) const REDIS_8_0_VALKEY_9_1: Versions =
+        Versions::REDIS_SINCE_8_0.and(Versions::VALKEY_9_1);
     pub(crate) const REDIS_8_6_VALKEY_9_1: Versions = Versions::REDIS_8_6.and(Versions::VALKEY_9_1);
 
     const fn of(versions: &[Version]) -> Versions {

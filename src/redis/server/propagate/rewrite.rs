@@ -7,7 +7,7 @@
 //!
 //! Source: the calls of `rewriteClientCommandVector` and `rewriteClientCommandArgument`.
 
-use super::words;
+use super::{fields, words};
 use crate::redis::command::Args;
 use crate::redis::command::arguments::is;
 use crate::redis::command::attempt::Attempt;
@@ -71,10 +71,10 @@ pub(super) fn effects(
             Some(value) => vec![words(&[b"SET", key, value, b"KEEPTTL"])],
             None => Vec::new(),
         },
-        "hincrbyfloat" => match reply.and_then(Reply::as_bytes) {
-            Some(value) => vec![words(&[b"HSET", key, args[2], value])],
-            None => Vec::new(),
-        },
+        "hincrby" | "hincrbyfloat" | "hsetnx" | "hexpire" | "hpexpire" | "hexpireat"
+        | "hpexpireat" | "hgetex" | "hsetex" | "hgetdel" => {
+            fields::effects(db, command, args, reply)
+        }
         "spop" => spop(db, key, reply),
         "restore" => restore(args, db.stored(key).is_some(), expiry()),
         "xadd" => vec![xadd(db, args, reply)],

@@ -44,16 +44,16 @@ pub(super) fn sdslen(db: &mut Database, args: Args<'_>) -> Answer {
 pub(super) fn digest(server: &mut Server, _: Args<'_>) -> Answer {
     let mut all = digest::NONE;
     for (number, database) in server.databases.iter().enumerate() {
-        digest::mix_database(&mut all, number, &database.keyspace, database.profile.numbers);
+        digest::mix_database(&mut all, number, &database.keyspace, database.profile);
     }
     Ok(Reply::Simple(SmolStr::new(digest::hex(&all))))
 }
 
 /// `DIGEST-VALUE`. The keys may have expired, as long as they are stored.
 pub(super) fn digest_value(db: &mut Database, args: Args<'_>) -> Answer {
-    let numbers = db.profile.numbers;
+    let profile = db.profile;
     let of = |key: &&[u8]| {
-        let digest = db.stored(key).map_or(digest::NONE, |entry| digest::of_entry(entry, numbers));
+        let digest = db.stored(key).map_or(digest::NONE, |entry| digest::of_entry(entry, profile));
         Reply::Simple(SmolStr::new(digest::hex(&digest)))
     };
     Ok(Reply::Array(args[2..].iter().map(of).collect()))

@@ -62,7 +62,7 @@ const ADDITIONS: &[Addition] = &[
     of("Clients", "clients_in_timeout_table", "total_watched_keys", watched_keys, Versions::SINCE_7_4),
     fixed("Memory", "allocator_resident", "allocator_muzzy", "0", Versions::SINCE_7_4),
     fixed("Memory", "mem_allocator", "mem_overhead_db_hashtable_rehashing", "0", Versions::SINCE_7_4),
-    fixed("Stats", "sync_partial_err", "expired_subkeys", "0", Versions::REDIS_SINCE_7_4),
+    of("Stats", "sync_partial_err", "expired_subkeys", expired_fields, Versions::REDIS_SINCE_7_4),
     fixed("Stats", "evicted_clients", "evicted_scripts", "0", Versions::SINCE_7_4),
     fixed("Stats", "io_threaded_writes_processed", "client_query_buffer_limit_disconnections", "0", Versions::SINCE_7_4),
     fixed("Stats", "client_query_buffer_limit_disconnections", "client_output_buffer_limit_disconnections", "0", Versions::SINCE_7_4),
@@ -95,7 +95,7 @@ const ADDITIONS: &[Addition] = &[
     fixed("Persistence", "module_fork_last_cow_size", "slot_migration_fork_in_progress", "0", Versions::VALKEY_9_1),
     fixed("Stats", "total_net_repl_output_bytes", "total_net_cluster_slot_import_bytes", "0", Versions::VALKEY_9_1),
     fixed("Stats", "total_net_cluster_slot_import_bytes", "total_net_cluster_slot_export_bytes", "0", Versions::VALKEY_9_1),
-    fixed("Stats", "expired_keys", "expired_fields", "0", Versions::VALKEY_9_1),
+    of("Stats", "expired_keys", "expired_fields", expired_fields, Versions::VALKEY_9_1),
     fixed("Stats", "expired_stale_perc", "expired_keys_with_volatile_items_stale_perc", "0.00", Versions::VALKEY_9_1),
     fixed("Stats", "acl_access_denied_tls_cert", "acl_access_denied_db", "0", Versions::VALKEY_9_1),
     fixed("CPU", "used_cpu_user_main_thread", "used_active_time_main_thread", "0.000000", Versions::VALKEY_9_1),
@@ -127,6 +127,10 @@ fn watched_keys(server: &Server) -> String {
 fn watching_clients(server: &Server) -> String {
     let watching = server.sessions.values().filter(|session| !session.watches.is_empty());
     watching.count().to_string()
+}
+
+fn expired_fields(server: &Server) -> String {
+    server.databases.iter().map(|db| db.usage.expired_fields).sum::<u64>().to_string()
 }
 
 fn pubsub_clients(server: &Server) -> String {

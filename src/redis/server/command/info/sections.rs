@@ -462,7 +462,10 @@ pub(super) fn keyspace(server: &Server) -> Lines {
     let of = server.databases.iter().enumerate().filter(|(_, db)| !db.is_empty());
     of.map(|(number, db)| {
         let ttl = db.average_ttl_ms();
-        let counts = format!("keys={},expires={},avg_ttl={ttl}", db.len(), db.expiring());
+        let mut counts = format!("keys={},expires={},avg_ttl={ttl}", db.len(), db.expiring());
+        if let Some(name) = db.profile.fields.counter {
+            counts.push_str(&format!(",{name}={}", db.hashes_with_deadlines()));
+        }
         line(format!("db{number}"), counts)
     })
     .collect()
