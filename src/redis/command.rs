@@ -40,10 +40,12 @@ pub(crate) mod sorted_set;
 mod sorted_set_algebra;
 mod sorted_set_range;
 pub(crate) mod stream;
+mod stream_delete;
 mod stream_group;
 mod stream_info;
 pub(crate) mod stream_reply;
 mod string;
+mod string_compare;
 mod table;
 
 use crate::choice::Stream;

@@ -27,6 +27,7 @@ pub(crate) mod aging;
 mod bitmap;
 pub(crate) mod calendar;
 mod check;
+mod comparison;
 pub(crate) mod digest;
 mod disk;
 pub(crate) mod draw;
@@ -59,6 +60,7 @@ pub(crate) mod undo;
 mod watch;
 
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
+pub use comparison::{Comparison, string_digest};
 pub(crate) use disk::Loaded;
 pub use dump::RestoreOptions;
 pub(crate) use dump::keyspaces;

@@ -46,9 +46,9 @@ pub use set::{Set, SetEncoding, SetLimits};
 pub use sorted_set::{LexBound, SortedSet, SortedSetEncoding, SortedSetIter};
 pub(crate) use stream::radix;
 pub use stream::{
-    AutoClaim, AutoClaimed, Claim, Claimed, Consumer, Delivery, Element, Entries, EntriesBack,
-    Entry, Group, Pending, Redelivery, Stream, StreamCounters, StreamEntry, StreamId, StreamLimits,
-    Trim, TrimTo,
+    AutoClaim, AutoClaimed, Claim, Claimed, Consumer, Deletion, Delivery, Element, Entries,
+    EntriesBack, Entry, Group, Pending, Redelivery, References, Stream, StreamCounters,
+    StreamEntry, StreamId, StreamLimits, Trim, TrimTo,
 };
 pub use string::{StringEncoding, StringValue};
 

@@ -11,7 +11,8 @@ mod profiles;
 mod set;
 
 pub(crate) use profiles::{
-    Arguments, Encodings, Groups, Numbers, Profile, Rdb, Streams, Texts, Waking,
+    Arguments, Comparisons, Encodings, Groups, Numbers, Profile, Rdb, StreamRules, Streams, Texts,
+    Waking,
 };
 pub(crate) use set::Versions;
 

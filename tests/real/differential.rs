@@ -10,6 +10,7 @@ use crate::both::{Both, Told};
 #[cfg(feature = "lua")]
 use crate::families;
 use crate::grammar::{self, Picks, build, mutate};
+use crate::later;
 use crate::open::{Askers, Hashed, Words, first_difference, replies};
 use crate::server::{RealServer, request};
 use proptest::prelude::*;
@@ -288,6 +289,11 @@ fn replay(name: &str, seed: u64, cases: u64) -> String {
 #[test]
 fn random_commands_of_several_clients() {
     compare("random_commands_of_several_clients", grammar::PATTERNS);
+}
+
+#[test]
+fn random_commands_of_later_versions() {
+    compare("random_commands_of_later_versions", later::PATTERNS);
 }
 
 #[cfg(feature = "lua")]

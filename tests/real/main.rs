@@ -26,6 +26,7 @@ mod geo;
 mod grammar;
 mod hyperloglog;
 mod info;
+mod later;
 mod open;
 mod protocol;
 mod rabbitmq;

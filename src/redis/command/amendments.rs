@@ -6,6 +6,8 @@ use super::Command;
 use super::flag::{
     ALLOW_BUSY, BLOCKING, LOADING, NO_MULTI, NOSCRIPT, SKIP_COMMANDLOG, SKIP_SLOWLOG, STALE,
 };
+use super::key_spec::usage::{ACCESS, COMPARED, RW, UPDATE, VARIABLE};
+use super::key_spec::{KeySpec, key};
 use crate::redis::version::Versions;
 
 /// A change of a row in some versions.
@@ -24,6 +26,7 @@ pub(super) enum Change {
     /// It no longer has these flags.
     Loses(u32),
     Tips(&'static [&'static str]),
+    Keys(&'static [KeySpec]),
 }
 
 impl Change {
@@ -33,6 +36,7 @@ impl Change {
             Change::Gains(flags) => row.flags |= flags,
             Change::Loses(flags) => row.flags &= !flags,
             Change::Tips(tips) => row.tips = tips,
+            Change::Keys(keys) => row.keys = keys,
         }
     }
 }
@@ -51,6 +55,9 @@ const RANDOMKEY: Change = Change::Tips(&[
 ]);
 const SCAN: Change =
     Change::Tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]);
+
+const SET: Change = Change::Keys(&[key(RW | ACCESS | UPDATE | VARIABLE | COMPARED, 1)
+    .noted("RW and ACCESS due to the optional `GET` argument")]);
 
 pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("acl|deluser", Versions::SINCE_7_2, ALL_NODES),
@@ -77,6 +84,7 @@ pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("wait", Versions::SINCE_7_4, Change::Gains(BLOCKING)),
     amend("zrank", Versions::SINCE_7_2, Change::Arity(-3)),
     amend("zrevrank", Versions::SINCE_7_2, Change::Arity(-3)),
+    amend("set", Versions::REDIS_8_6, SET),
     amend("cluster|info", Versions::VALKEY, Change::Gains(LOADING)),
     amend("cluster|myid", Versions::VALKEY, Change::Gains(LOADING)),
     amend("cluster|nodes", Versions::VALKEY, Change::Gains(LOADING)),

@@ -169,6 +169,40 @@ impl Database {
         true
     }
 
+    /// `MSETEX`: sets several strings with one time to live, or none if the condition does not hold
+    /// of all keys. Returns whether they were set. A time in the past is stored nevertheless.
+    pub fn msetex(
+        &mut self,
+        pairs: &[(&[u8], &[u8])],
+        condition: Option<SetCondition>,
+        expiry: Expiry,
+    ) -> bool {
+        if let Some(condition) = condition {
+            let wanted = condition == SetCondition::IfPresent;
+            if pairs.iter().any(|(key, _)| self.seek(key).is_some() != wanted) {
+                return false;
+            }
+        }
+        for (key, value) in pairs {
+            let expires_at = match expiry {
+                Expiry::Clear => NEVER,
+                Expiry::At(at) => at.min(NEVER - 1),
+                Expiry::Keep => self.peek(key).map_or(NEVER, |entry| entry.expires_at()),
+            };
+            self.put_keeping(key, Value::String(StringValue::new(value)), expires_at);
+            let expires = matches!(expiry, Expiry::At(_));
+            let expire_first = self.profile.comparisons.msetex_counts_pairs;
+            if expires && expire_first {
+                self.notify(EventClasses::GENERIC, "expire", key);
+            }
+            self.changed(key, EventClasses::STRING, "set", 1);
+            if expires && !expire_first {
+                self.notify(EventClasses::GENERIC, "expire", key);
+            }
+        }
+        true
+    }
+
     /// `STRLEN`: returns the length of a string, 0 if it is missing.
     ///
     /// # Errors

@@ -20,6 +20,16 @@ pub(crate) struct Profile {
     /// transaction, instead of coming before it or within it.
     pub(crate) messages_follow_reply: bool,
     pub(crate) groups: Groups,
+    pub(crate) streams: StreamRules,
+    pub(crate) comparisons: Comparisons,
+    pub(crate) rewrites: Rewrites,
+}
+
+/// How commands are rewritten for replicas and for the append-only file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rewrites {
+    /// `SET` with `PXAT` is kept as it is.
+    pub(crate) keep_pxat: bool,
 }
 
 /// The rules of groups of consumers.
@@ -31,6 +41,30 @@ pub(crate) struct Groups {
     pub(crate) lag_from_start: bool,
     /// A group cannot have read more entries than were added.
     pub(crate) cap_entries_read: bool,
+}
+
+/// What the commands on streams take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StreamRules {
+    /// `XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`.
+    pub(crate) references: bool,
+    /// An approximate trim with `DELREF` or `ACKED` trims exactly. Otherwise it does nothing.
+    pub(crate) trims_references_approximately: bool,
+}
+
+/// The comparisons of strings, and `MSETEX`, which came with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Comparisons {
+    /// `SET` takes `IFEQ`.
+    pub(crate) equal: bool,
+    /// It takes `IFNE`, `IFDEQ` and `IFDNE` too.
+    pub(crate) others: bool,
+    /// `NX`, `XX` and the same comparison may follow a comparison.
+    pub(crate) join_conditions: bool,
+    /// A comparison of `SET` that finds its key is a hit.
+    pub(crate) count_hits: bool,
+    /// `MSETEX` has an error of its own for missing pairs, and raises `expire` before `set`.
+    pub(crate) msetex_counts_pairs: bool,
 }
 
 /// The effect of a time to live that is over already.
@@ -57,6 +91,8 @@ pub(crate) struct Arguments {
     pub(crate) bit_ranges_first: bool,
     /// `BITCOUNT` takes a start without an end.
     pub(crate) bitcount_takes_start: bool,
+    /// `BITOP` takes `DIFF`, `DIFF1`, `ANDOR` and `ONE`.
+    pub(crate) bitop_takes_differences: bool,
     /// `XREAD` takes the id `+`, the last entry.
     pub(crate) xread_takes_last: bool,
     /// A cursor is an unsigned number, after spaces, and is checked before the key.
@@ -205,6 +241,15 @@ pub(super) const REDIS_7_0: Profile = Profile {
         lag_from_start: false,
         cap_entries_read: false,
     },
+    streams: StreamRules { references: false, trims_references_approximately: false },
+    comparisons: Comparisons {
+        equal: false,
+        others: false,
+        join_conditions: false,
+        count_hits: false,
+        msetex_counts_pairs: false,
+    },
+    rewrites: Rewrites { keep_pxat: false },
 };
 
 const REDIS: Product = Product {
@@ -246,6 +291,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     arguments: ARGUMENTS_7_2,
     messages_follow_reply: true,
     groups: Groups { create_consumers_at_once: true, ..REDIS_7_0.groups },
+    rewrites: Rewrites { keep_pxat: true },
     ..REDIS_7_0
 };
 
@@ -272,6 +318,8 @@ pub(super) const REDIS_8_2: Profile = Profile {
     product: redis("8.2.3", "14.2.1"),
     encodings: Encodings { shares_integers: false, ..REDIS_8_0.encodings },
     groups: Groups { cap_entries_read: true, ..REDIS_8_0.groups },
+    arguments: Arguments { bitop_takes_differences: true, ..REDIS_8_0.arguments },
+    streams: StreamRules { references: true, ..REDIS_8_0.streams },
     ..REDIS_8_0
 };
 
@@ -280,6 +328,14 @@ pub(super) const REDIS_8_6: Profile = Profile {
     product: redis("8.6.2", "13.3.0"),
     texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
     rdb: Rdb { version: 13, streams: Streams::Idempotent },
+    streams: StreamRules { references: true, trims_references_approximately: true },
+    comparisons: Comparisons {
+        equal: true,
+        others: true,
+        join_conditions: true,
+        count_hits: true,
+        msetex_counts_pairs: true,
+    },
     ..REDIS_8_2
 };
 
@@ -297,6 +353,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
     encodings: Encodings { shares_integers: false, ..VALKEY_8_0.encodings },
     arguments: Arguments { client_ids_are_syntax: true, ..ARGUMENTS_VALKEY },
     past: Past { expires: true, is_stored: false },
+    comparisons: Comparisons { equal: true, ..VALKEY_8_0.comparisons },
     ..VALKEY_8_0
 };
 
@@ -333,6 +390,7 @@ const ARGUMENTS: Arguments = Arguments {
     timeouts_have_a_range: false,
     bit_ranges_first: false,
     bitcount_takes_start: false,
+    bitop_takes_differences: false,
     xread_takes_last: false,
     cursors_are_unsigned: false,
     hscan_takes_novalues: false,
