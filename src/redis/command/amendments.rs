@@ -6,8 +6,8 @@ use super::Command;
 use super::flag::{
     ALLOW_BUSY, BLOCKING, LOADING, NO_MULTI, NOSCRIPT, SKIP_COMMANDLOG, SKIP_SLOWLOG, STALE,
 };
-use super::key_spec::usage::{ACCESS, COMPARED, RW, UPDATE, VARIABLE};
-use super::key_spec::{KeySpec, key};
+use super::key_spec::usage::{ACCESS, COMPARED, OW, RO, RW, UPDATE, VARIABLE};
+use super::key_spec::{KeySpec, after, key, range};
 use crate::redis::version::Versions;
 
 /// A change of a row in some versions.
@@ -56,6 +56,18 @@ const RANDOMKEY: Change = Change::Tips(&[
 const SCAN: Change =
     Change::Tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]);
 
+const SINTERSTORE: Change =
+    Change::Keys(&[key(OW | UPDATE, 1), range(RO | ACCESS, 2, -1, 1)]);
+const GEORADIUS: Change = Change::Keys(&[
+    key(RO | ACCESS, 1),
+    after(OW | UPDATE | VARIABLE, "STORE", 6, 0),
+    after(OW | UPDATE | VARIABLE, "STOREDIST", 6, 0),
+]);
+const GEORADIUSBYMEMBER: Change = Change::Keys(&[
+    key(RO | ACCESS, 1),
+    after(OW | UPDATE | VARIABLE, "STORE", 5, 0),
+    after(OW | UPDATE | VARIABLE, "STOREDIST", 5, 0),
+]);
 const SET: Change = Change::Keys(&[key(RW | ACCESS | UPDATE | VARIABLE | COMPARED, 1)
     .noted("RW and ACCESS due to the optional `GET` argument")]);
 
@@ -86,6 +98,8 @@ pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("zrevrank", Versions::SINCE_7_2, Change::Arity(-3)),
     amend("set", Versions::REDIS_8_6, SET),
     amend("cluster|info", Versions::VALKEY, Change::Gains(LOADING)),
+    amend("sinterstore", Versions::SINCE_7_4, SINTERSTORE),
+    amend("cluster|myshardid", Versions::VALKEY, Change::Gains(LOADING)),
     amend("cluster|myid", Versions::VALKEY, Change::Gains(LOADING)),
     amend("cluster|nodes", Versions::VALKEY, Change::Gains(LOADING)),
     amend("memory|malloc-stats", Versions::VALKEY_SINCE_8_1, Change::Gains(LOADING)),
@@ -95,15 +109,22 @@ pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("exec", Versions::VALKEY_SINCE_8_1, Change::Loses(SKIP_SLOWLOG)),
     amend("exec", Versions::VALKEY_SINCE_8_1, Change::Gains(SKIP_COMMANDLOG)),
     amend("client|caching", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
+    amend("client|capa", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|getname", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|getredir", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|id", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|no-evict", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
+    amend("client|no-touch", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
+    amend("client|setinfo", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|reply", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY | NO_MULTI)),
     amend("client|setname", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
+    amend("cluster|syncslots", Versions::VALKEY_9_1, Change::Tips(&[])),
     amend("cluster|replicate", Versions::VALKEY_9_1, Change::Arity(-3)),
+    amend("georadius", Versions::VALKEY_9_1, GEORADIUS),
+    amend("georadiusbymember", Versions::VALKEY_9_1, GEORADIUSBYMEMBER),
     amend("script|debug", Versions::VALKEY_9_1, Change::Arity(-3)),
     amend("script|exists", Versions::VALKEY_9_1, Change::Gains(STALE)),
+    amend("script|show", Versions::VALKEY_9_1, Change::Gains(STALE)),
     amend("script|flush", Versions::VALKEY_9_1, Change::Gains(STALE)),
     amend("select", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
 ];

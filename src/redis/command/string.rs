@@ -66,7 +66,9 @@ fn set_options<'a>(
     let (mut expire, mut comparison) = (None, None);
     let mut rest = args[3..].iter();
     while let Some(word) = rest.next() {
-        let unset = options.expiry == Expiry::Clear && expire.is_none();
+        let may_expire = |unit| {
+            options.expiry == Expiry::Clear && expire.is_none_or(|(_, earlier)| earlier == unit)
+        };
         // After a comparison some versions take these words all the same.
         let free = comparison.is_none() || comparisons.join_conditions;
         if is(word, "nx") && free && options.condition != Some(SetCondition::IfPresent) {
@@ -77,7 +79,7 @@ fn set_options<'a>(
             options.get = true;
         } else if is(word, "keepttl") && expire.is_none() {
             options.expiry = Expiry::Keep;
-        } else if let Some(unit) = expire_unit(word).filter(|_| unset) {
+        } else if let Some(unit) = expire_unit(word).filter(|unit| may_expire(*unit)) {
             expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
         } else if let Some(found) = comparisons.read(word, rest.as_slice().first().copied())
             && options.condition.is_none()
@@ -132,10 +134,11 @@ fn getex(db: &mut Database, args: Args<'_>) -> Answer {
     let mut expire = None;
     let mut rest = args[2..].iter();
     while let Some(word) = rest.next() {
-        let unset = expiry == Expiry::Keep && expire.is_none();
+        let may_expire =
+            |unit| expiry == Expiry::Keep && expire.is_none_or(|(_, earlier)| earlier == unit);
         if is(word, "persist") && expire.is_none() {
             expiry = Expiry::Clear;
-        } else if let Some(unit) = expire_unit(word).filter(|_| unset) {
+        } else if let Some(unit) = expire_unit(word).filter(|unit| may_expire(*unit)) {
             expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
         } else {
             return Err(CommandError::Syntax);

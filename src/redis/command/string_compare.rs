@@ -86,14 +86,16 @@ fn msetex(db: &mut Database, args: Args<'_>) -> Answer {
     let (mut condition, mut expiry, mut expire) = (None, Expiry::Clear, None);
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
-        let unset = expiry == Expiry::Clear && expire.is_none();
+        let may_expire = |unit| {
+            expiry == Expiry::Clear && expire.is_none_or(|(_, earlier)| earlier == unit)
+        };
         if is(word, "nx") && condition != Some(SetCondition::IfPresent) {
             condition = Some(SetCondition::IfAbsent);
         } else if is(word, "xx") && condition != Some(SetCondition::IfAbsent) {
             condition = Some(SetCondition::IfPresent);
         } else if is(word, "keepttl") && expire.is_none() {
             expiry = Expiry::Keep;
-        } else if let Some(unit) = expire_unit(word).filter(|_| unset) {
+        } else if let Some(unit) = expire_unit(word).filter(|unit| may_expire(*unit)) {
             expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
         } else {
             return Err(CommandError::Syntax);

@@ -11,10 +11,12 @@
 
 use super::Server;
 use super::command::Row;
+use super::command_log::CommandLog;
 use crate::redis::command::{Args, Origin, flag};
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
+use crate::redis::version::Profile;
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -82,9 +84,16 @@ pub(crate) struct Watchers {
     /// Clients in `MONITOR`, in the order in which they began.
     pub(crate) monitors: Vec<ClientId>,
     pending: Option<Pending>,
+    /// The logs of large requests and replies, in versions that have them.
+    pub(crate) command_log: Option<Box<CommandLog>>,
 }
 
 impl Watchers {
+    pub(super) fn new(profile: &Profile) -> Watchers {
+        let command_log = profile.logs_sizes.then(Box::default);
+        Watchers { command_log, ..Watchers::default() }
+    }
+
     /// Removes a client that is gone.
     pub(crate) fn forget(&mut self, client: ClientId) {
         self.monitors.retain(|monitor| *monitor != client);
@@ -92,7 +101,7 @@ impl Watchers {
 }
 
 /// Returns the arguments without those that are secret.
-fn without_secrets<'a>(command: &Row, args: Args<'a>) -> Vec<&'a [u8]> {
+pub(super) fn without_secrets<'a>(command: &Row, args: Args<'a>) -> Vec<&'a [u8]> {
     const REDACTED: &[u8] = b"(redacted)";
     let mut shown = args.to_vec();
     match command.name {
@@ -177,6 +186,7 @@ impl Server {
     pub(super) fn is_watched(&self) -> bool {
         !self.watchers.monitors.is_empty()
             || self.config.slow_log_threshold == 0
+            || self.watchers.command_log.is_some()
             || self.is_asleep()
             || self.is_busy()
     }
@@ -234,6 +244,19 @@ impl Server {
         }
     }
 
+    /// Returns an entry without its number and its measure.
+    pub(super) fn slow_entry(&self, client: ClientId, words: Args<'_>) -> SlowEntry {
+        let by = self.sessions.get(&client);
+        SlowEntry {
+            id: 0,
+            time: self.calendar(self.now).as_secs(),
+            micros: 0,
+            args: shortened(words),
+            peer: by.map_or_else(String::new, |by| by.peer.clone()),
+            name: by.map_or_else(Sds::default, |by| by.name.clone()),
+        }
+    }
+
     fn add_to_slow_log(
         &mut self,
         client: ClientId,
@@ -246,15 +269,8 @@ impl Server {
         if threshold.is_ok_and(|threshold| micros >= threshold)
             && !command.has(flag::SKIP_SLOWLOG | flag::SKIP_COMMANDLOG)
         {
-            let by = self.sessions.get(&client);
-            let entry = SlowEntry {
-                id: self.watchers.next_id,
-                time: self.calendar(self.now).as_secs(),
-                micros,
-                args: shortened(words),
-                peer: by.map_or_else(String::new, |by| by.peer.clone()),
-                name: by.map_or_else(Sds::default, |by| by.name.clone()),
-            };
+            let id = self.watchers.next_id;
+            let entry = SlowEntry { id, micros, ..self.slow_entry(client, words) };
             self.watchers.next_id += 1;
             self.watchers.slow_log.push_front(entry);
         }

@@ -23,13 +23,17 @@ pub(crate) struct Profile {
     pub(crate) streams: StreamRules,
     pub(crate) comparisons: Comparisons,
     pub(crate) rewrites: Rewrites,
+    /// The slow log is part of a log that also has large requests and replies.
+    pub(crate) logs_sizes: bool,
 }
 
-/// How commands are rewritten for replicas and for the append-only file.
+/// What masters and replicas tell each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rewrites {
     /// `SET` with `PXAT` is kept as it is.
     pub(crate) keep_pxat: bool,
+    /// A replica also confirms how far its append-only file is synced.
+    pub(crate) confirm_syncs: bool,
 }
 
 /// The rules of groups of consumers.
@@ -113,6 +117,8 @@ pub(crate) struct Arguments {
     pub(crate) unsubscribe_needs_subscription: bool,
     /// `CLIENT KILL` takes `MAXAGE`.
     pub(crate) kill_takes_maxage: bool,
+    /// `CLUSTER KEYSLOT` is answered outside of a cluster.
+    pub(crate) keyslot_outside_cluster: bool,
     /// `READONLY` and `READWRITE` are accepted outside of a cluster.
     pub(crate) readonly_outside_cluster: bool,
 }
@@ -249,7 +255,8 @@ pub(super) const REDIS_7_0: Profile = Profile {
         count_hits: false,
         msetex_counts_pairs: false,
     },
-    rewrites: Rewrites { keep_pxat: false },
+    rewrites: Rewrites { keep_pxat: false, confirm_syncs: false },
+    logs_sizes: false,
 };
 
 const REDIS: Product = Product {
@@ -291,7 +298,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     arguments: ARGUMENTS_7_2,
     messages_follow_reply: true,
     groups: Groups { create_consumers_at_once: true, ..REDIS_7_0.groups },
-    rewrites: Rewrites { keep_pxat: true },
+    rewrites: Rewrites { keep_pxat: true, confirm_syncs: true },
     ..REDIS_7_0
 };
 
@@ -354,6 +361,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
     arguments: Arguments { client_ids_are_syntax: true, ..ARGUMENTS_VALKEY },
     past: Past { expires: true, is_stored: false },
     comparisons: Comparisons { equal: true, ..VALKEY_8_0.comparisons },
+    logs_sizes: true,
     ..VALKEY_8_0
 };
 
@@ -370,6 +378,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         bounds_are_decimal: true,
         scores_are_decimal: true,
         getex_expiry_first: true,
+        keyslot_outside_cluster: true,
         ..VALKEY_8_1.arguments
     },
     ..VALKEY_8_1
@@ -401,6 +410,7 @@ const ARGUMENTS: Arguments = Arguments {
     client_ids_are_syntax: false,
     unsubscribe_needs_subscription: false,
     kill_takes_maxage: false,
+    keyslot_outside_cluster: false,
     readonly_outside_cluster: false,
 };
 

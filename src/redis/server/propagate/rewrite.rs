@@ -271,6 +271,8 @@ pub(super) fn served(attempt: &Attempt, called: &str, key: &[u8], reply: &Reply)
         Attempt::Move { from, to, destination } => {
             vec![words(&[b"LMOVE", key, destination, side(*from), side(*to)])]
         }
-        Attempt::Replicas { .. } | Attempt::Read { .. } | Attempt::ReadGroup { .. } => Vec::new(),
+        Attempt::Replicas { .. }
+        | Attempt::Synced { .. }
+        | Attempt::Read { .. } | Attempt::ReadGroup { .. } => Vec::new(),
     }
 }

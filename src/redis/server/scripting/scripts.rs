@@ -138,6 +138,15 @@ impl Server {
         Ok(Reply::Array(args[2..].iter().map(known).collect()))
     }
 
+    /// `SCRIPT SHOW sha1`.
+    pub(crate) fn script_show(&mut self, _: Caller, args: Args<'_>) -> Answer {
+        let sha = String::from_utf8_lossy(args[2]).to_ascii_lowercase();
+        match self.scripting.scripts.by_sha.get(&sha) {
+            Some(cached) => Ok(Reply::bulk(&cached.body)),
+            None => Err(CommandError::text("NOSCRIPT No matching script.")),
+        }
+    }
+
     /// `SCRIPT LOAD script`.
     pub(crate) fn script_load(&mut self, _: Caller, args: Args<'_>) -> Answer {
         Ok(Reply::bulk(self.cache_script(args[2])?.as_bytes()))
