@@ -195,7 +195,9 @@ impl Value {
     /// encoding that its type allows. Nothing else returns a value to a compact encoding.
     pub(crate) fn reencode(&mut self, limits: &Limits, encodings: Encodings) {
         match self {
-            Value::String(string) => *string = StringValue::new(string),
+            Value::String(string) => {
+                *string = StringValue::within(string, encodings.embedding.most);
+            }
             Value::List(list) => list.reencode(limits.of_lists(encodings)),
             Value::Hash(hash) => hash.reencode(limits.hash),
             Value::Set(set) => set.reencode(limits.of_sets(encodings)),

@@ -7,9 +7,11 @@
 //! Invariant: a fact of 7.0.15 is the base; every later profile says only how it differs from the
 //! one from which it descends.
 
+mod embedding;
 mod profiles;
 mod set;
 
+pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use profiles::{
     Arguments, Comparisons, Encodings, Groups, Numbers, Profile, Rdb, StreamRules, Streams, Texts,
     Waking,

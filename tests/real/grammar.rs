@@ -135,6 +135,18 @@ fn pool(name: &str) -> &'static [&'static str] {
         ],
         "grp" => &["g", "h", "g", ""],
         "con" => &["c", "d", "e", ""],
+        "embkey" => &["kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", "kkkkkkkkkkkkkkkkkkkkk", "kkkkkkk"],
+        "embval" => &[
+            "",
+            "xxx",
+            "xxxxx",
+            "xxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            LONG,
+        ],
         // Of `a`, of `10`, and of nothing; and what is no digest.
         "digest" => &[
             "e6c632b61e964e1f",

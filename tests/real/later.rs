@@ -14,6 +14,13 @@ pub(crate) const PATTERNS: &[&str] = &[
     "MSETEX (1 key val|2 key val key val|3 key val key val key val|num key val) (NX|XX|EX secs|PXAT ms|EXAT at|KEEPTTL)? (NX|XX|EX secs|PXAT ms|EXAT at|KEEPTTL|X)?",
     "COMMAND GETKEYS (MSETEX num key val key val|DELEX key IFEQ val|XACKDEL key g IDS num sid)",
     "COMMAND GETKEYSANDFLAGS (MSETEX num key val key val|DELEX key|DELEX key IFEQ val|SET key val IFEQ val|SET key val GET)",
+    // Short and long keys and values, of which some are embedded.
+    "(SET|APPEND|GETSET) (key|embkey) embval",
+    "SET (key|embkey) embval (EX secs|PXAT ms|KEEPTTL)?",
+    "(MSET|MSETNX) (key|embkey) embval embkey embval",
+    "(RENAME|COPY|RENAMENX) (key|embkey) (key|embkey)",
+    "(EXPIREAT embkey at|PERSIST embkey|INCRBYFLOAT embkey val)",
+    "(OBJECT ENCODING embkey|PTTL embkey|DEL embkey)",
     "GET key",
     "EXPIREAT key at",
     "DEL key",

@@ -56,8 +56,7 @@ const RANDOMKEY: Change = Change::Tips(&[
 const SCAN: Change =
     Change::Tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]);
 
-const SINTERSTORE: Change =
-    Change::Keys(&[key(OW | UPDATE, 1), range(RO | ACCESS, 2, -1, 1)]);
+const SINTERSTORE: Change = Change::Keys(&[key(OW | UPDATE, 1), range(RO | ACCESS, 2, -1, 1)]);
 const GEORADIUS: Change = Change::Keys(&[
     key(RO | ACCESS, 1),
     after(OW | UPDATE | VARIABLE, "STORE", 6, 0),

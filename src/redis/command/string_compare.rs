@@ -86,9 +86,8 @@ fn msetex(db: &mut Database, args: Args<'_>) -> Answer {
     let (mut condition, mut expiry, mut expire) = (None, Expiry::Clear, None);
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
-        let may_expire = |unit| {
-            expiry == Expiry::Clear && expire.is_none_or(|(_, earlier)| earlier == unit)
-        };
+        let may_expire =
+            |unit| expiry == Expiry::Clear && expire.is_none_or(|(_, earlier)| earlier == unit);
         if is(word, "nx") && condition != Some(SetCondition::IfPresent) {
             condition = Some(SetCondition::IfAbsent);
         } else if is(word, "xx") && condition != Some(SetCondition::IfAbsent) {

@@ -60,7 +60,8 @@ impl Database {
     /// Begins or ends to ignore uses of keys.
     pub(crate) fn hold_uses(&mut self, held: bool) {
         if held {
-            let only_holds = || Box::new(Frequencies { only_holds: true, ..Frequencies::default() });
+            let only_holds =
+                || Box::new(Frequencies { only_holds: true, ..Frequencies::default() });
             self.frequencies.get_or_insert_with(only_holds).held = true;
         } else if self.counting().is_none() {
             self.frequencies = None;

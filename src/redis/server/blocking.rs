@@ -78,7 +78,8 @@ impl Blocking {
 
     /// Returns whether a client waits for a sync of this server's append-only file.
     pub(crate) fn waits_for_sync(&self) -> bool {
-        let waits = |blocked: &Blocked| matches!(blocked.attempt, Attempt::Synced { local: true, .. });
+        let waits =
+            |blocked: &Blocked| matches!(blocked.attempt, Attempt::Synced { local: true, .. });
         self.clients.values().any(waits)
     }
 

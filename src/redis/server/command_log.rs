@@ -74,7 +74,13 @@ fn reply_size(reply: &Reply, protocol: Protocol, numbers: Numbers) -> u64 {
         Reply::Error(error) => 1 + error.0.len() as u64 + 2,
         Reply::Integer(n) => numbered(*n),
         Reply::Bulk(bytes) => bulk(bytes.len()),
-        Reply::Nil | Reply::NilArray => if resp3 { 3 } else { 5 },
+        Reply::Nil | Reply::NilArray => {
+            if resp3 {
+                3
+            } else {
+                5
+            }
+        }
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {
             numbered(items.len() as i64) + items.iter().map(size).sum::<u64>()
         }
@@ -103,9 +109,8 @@ fn reply_size(reply: &Reply, protocol: Protocol, numbers: Numbers) -> u64 {
 impl Server {
     fn size_limit(&self, bytes: &str, entries: &str) -> Limit {
         const NORMALLY: (i64, i64) = (1 << 20, 128);
-        let value = |name, normally| {
-            self.word(name).and_then(|text| text.parse().ok()).unwrap_or(normally)
-        };
+        let value =
+            |name, normally| self.word(name).and_then(|text| text.parse().ok()).unwrap_or(normally);
         Limit {
             bytes: u64::try_from(value(bytes, NORMALLY.0)).ok(),
             entries: usize::try_from(value(entries, NORMALLY.1)).unwrap_or(usize::MAX),

@@ -1,6 +1,6 @@
 //! The profiles: the facts of each version.
 
-use super::Version;
+use super::{Embedding, Version};
 
 /// The facts of a version: everything in which versions differ beside the rows of the command table
 /// and the fields of `INFO`, which name the versions that have them ([`Versions`]).
@@ -159,6 +159,8 @@ pub(crate) struct Encodings {
     pub(crate) list_listpack: bool,
     /// Small integers share one object, with the greatest reference count.
     pub(crate) shares_integers: bool,
+    /// Which strings are `embstr`.
+    pub(crate) embedding: Embedding,
 }
 
 /// The names and numbers by which the server introduces itself.
@@ -236,7 +238,12 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     numbers: Numbers { shortest: false, coordinates_are_doubles: false },
     texts: TEXTS,
-    encodings: Encodings { set_listpack: false, list_listpack: false, shares_integers: true },
+    encodings: Encodings {
+        set_listpack: false,
+        list_listpack: false,
+        shares_integers: true,
+        embedding: Embedding::VALUE_ALONE,
+    },
     rdb: Rdb { version: 10, streams: Streams::Seen },
     blocking: Waking::Serves,
     arguments: ARGUMENTS,
@@ -292,7 +299,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     product: redis("7.2.6", "12.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
     texts: Texts { unbalanced_names_command: true, ..TEXTS },
-    encodings: Encodings { set_listpack: true, list_listpack: true, shares_integers: true },
+    encodings: Encodings { set_listpack: true, list_listpack: true, ..REDIS_7_0.encodings },
     rdb: Rdb { version: 11, streams: Streams::Active },
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
@@ -323,7 +330,11 @@ pub(super) const REDIS_8_0: Profile = Profile {
 pub(super) const REDIS_8_2: Profile = Profile {
     version: Version::Redis8_2,
     product: redis("8.2.3", "14.2.1"),
-    encodings: Encodings { shares_integers: false, ..REDIS_8_0.encodings },
+    encodings: Encodings {
+        shares_integers: false,
+        embedding: Embedding::REDIS_8_2,
+        ..REDIS_8_0.encodings
+    },
     groups: Groups { cap_entries_read: true, ..REDIS_8_0.groups },
     arguments: Arguments { bitop_takes_differences: true, ..REDIS_8_0.arguments },
     streams: StreamRules { references: true, ..REDIS_8_0.streams },
@@ -334,6 +345,7 @@ pub(super) const REDIS_8_6: Profile = Profile {
     version: Version::Redis8_6,
     product: redis("8.6.2", "13.3.0"),
     texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
+    encodings: Encodings { embedding: Embedding::REDIS_8_6, ..REDIS_8_2.encodings },
     rdb: Rdb { version: 13, streams: Streams::Idempotent },
     streams: StreamRules { references: true, trims_references_approximately: true },
     comparisons: Comparisons {
@@ -357,7 +369,11 @@ pub(super) const VALKEY_8_0: Profile = Profile {
 pub(super) const VALKEY_8_1: Profile = Profile {
     version: Version::Valkey8_1,
     product: valkey("8.1.8", "10.2.1"),
-    encodings: Encodings { shares_integers: false, ..VALKEY_8_0.encodings },
+    encodings: Encodings {
+        shares_integers: false,
+        embedding: Embedding::VALKEY_8_1,
+        ..VALKEY_8_0.encodings
+    },
     arguments: Arguments { client_ids_are_syntax: true, ..ARGUMENTS_VALKEY },
     past: Past { expires: true, is_stored: false },
     comparisons: Comparisons { equal: true, ..VALKEY_8_0.comparisons },
@@ -373,6 +389,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         refusal_in_multi_names_command: true,
         ..VALKEY_8_1.texts
     },
+    encodings: Encodings { embedding: Embedding::VALKEY_9_1, ..VALKEY_8_1.encodings },
     rdb: Rdb { version: 80, streams: Streams::Active },
     arguments: Arguments {
         bounds_are_decimal: true,

@@ -273,6 +273,7 @@ pub(super) fn served(attempt: &Attempt, called: &str, key: &[u8], reply: &Reply)
         }
         Attempt::Replicas { .. }
         | Attempt::Synced { .. }
-        | Attempt::Read { .. } | Attempt::ReadGroup { .. } => Vec::new(),
+        | Attempt::Read { .. }
+        | Attempt::ReadGroup { .. } => Vec::new(),
     }
 }

@@ -169,7 +169,8 @@ impl Server {
                 continue;
             }
             let is_old = replica.is_old;
-            *replica = Replica { stage: Stage::Online, is_old, acked: 0, synced: None, acked_at: now };
+            *replica =
+                Replica { stage: Stage::Online, is_old, acked: 0, synced: None, acked_at: now };
             let announced = self.replication.announced.get(client);
             let parting = match announced.is_some_and(|announced| announced.asks_for_parting) {
                 true => format!(" {former} {parts_at}"),
@@ -209,9 +210,7 @@ impl Server {
                     let have = self.replicas_with(offset);
                     (have >= count).then(|| Reply::count(have))
                 }
-                ref attempt => {
-                    Wanted::by(attempt).and_then(|wanted| self.ends_sync_wait(wanted))
-                }
+                ref attempt => Wanted::by(attempt).and_then(|wanted| self.ends_sync_wait(wanted)),
             };
             if let Some(reply) = reply {
                 self.release_blocked(client, reply, false, false);
