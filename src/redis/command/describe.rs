@@ -354,7 +354,11 @@ pub(crate) fn help<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     let name = container.name.to_uppercase();
     let first = format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
     let own = help_text::lines(container.name).unwrap_or_default().iter().copied();
-    let lines = std::iter::once(first.as_str()).chain(own).chain(["HELP", "    Prints this help."]);
+    let last = match table.profile().texts.help_is_imperative {
+        true => "    Print this help.",
+        false => "    Prints this help.",
+    };
+    let lines = std::iter::once(first.as_str()).chain(own).chain(["HELP", last]);
     let line = |line: &str| Reply::Simple(SmolStr::new(line));
     Ok(Reply::Array(lines.map(line).collect()))
 }

@@ -213,6 +213,8 @@ pub(crate) struct Numbers {
 pub(crate) struct Texts {
     /// The error of an unknown command without arguments does not speak of arguments.
     pub(crate) unknown_command_has_no_tail: bool,
+    /// The last line of `HELP` says *Print*, not *Prints*.
+    pub(crate) help_is_imperative: bool,
     /// `XREAD` and `XREADGROUP` name themselves when streams and ids do not match.
     pub(crate) unbalanced_names_command: bool,
     /// That error of `XREAD` also offers the id `+`.
@@ -298,7 +300,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     version: Version::Redis7_2,
     product: redis("7.2.6", "12.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
-    texts: Texts { unbalanced_names_command: true, ..TEXTS },
+    texts: Texts { help_is_imperative: true, unbalanced_names_command: true, ..TEXTS },
     encodings: Encodings { set_listpack: true, list_listpack: true, ..REDIS_7_0.encodings },
     rdb: Rdb { version: 11, streams: Streams::Active },
     blocking: Waking::RunsAgain,
@@ -403,6 +405,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
 
 const TEXTS: Texts = Texts {
     unknown_command_has_no_tail: false,
+    help_is_imperative: false,
     unbalanced_names_command: false,
     unbalanced_offers_last: false,
     missing_position_is_named: false,
