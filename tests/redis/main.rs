@@ -16,6 +16,7 @@ mod expiry;
 mod faults;
 mod geo;
 mod hyperloglogs;
+mod later;
 mod lists;
 mod node;
 mod pubsub;

@@ -32,6 +32,10 @@ pub(crate) struct Profile {
 pub(crate) struct Rewrites {
     /// `SET` with `PXAT` is kept as it is.
     pub(crate) keep_pxat: bool,
+    /// A group's position follows the entries that it has read.
+    pub(crate) reads_set_position: bool,
+    /// The entries that a group has read do not move its position.
+    pub(crate) entries_keep_position: bool,
     /// A replica also confirms how far its append-only file is synced.
     pub(crate) confirm_syncs: bool,
 }
@@ -264,7 +268,12 @@ pub(super) const REDIS_7_0: Profile = Profile {
         count_hits: false,
         msetex_counts_pairs: false,
     },
-    rewrites: Rewrites { keep_pxat: false, confirm_syncs: false },
+    rewrites: Rewrites {
+        keep_pxat: false,
+        reads_set_position: false,
+        entries_keep_position: false,
+        confirm_syncs: false,
+    },
     logs_sizes: false,
 };
 
@@ -307,7 +316,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     arguments: ARGUMENTS_7_2,
     messages_follow_reply: true,
     groups: Groups { create_consumers_at_once: true, ..REDIS_7_0.groups },
-    rewrites: Rewrites { keep_pxat: true, confirm_syncs: true },
+    rewrites: Rewrites { keep_pxat: true, confirm_syncs: true, ..REDIS_7_0.rewrites },
     ..REDIS_7_0
 };
 
@@ -315,6 +324,7 @@ pub(super) const REDIS_7_4: Profile = Profile {
     version: Version::Redis7_4,
     product: redis("7.4.1", "12.2.0"),
     rdb: Rdb { version: 12, streams: Streams::Active },
+    rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     arguments: ARGUMENTS_7_4,
     ..REDIS_7_2
 };
@@ -349,6 +359,7 @@ pub(super) const REDIS_8_6: Profile = Profile {
     texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
     encodings: Encodings { embedding: Embedding::REDIS_8_6, ..REDIS_8_2.encodings },
     rdb: Rdb { version: 13, streams: Streams::Idempotent },
+    rewrites: Rewrites { entries_keep_position: true, ..REDIS_8_2.rewrites },
     streams: StreamRules { references: true, trims_references_approximately: true },
     comparisons: Comparisons {
         equal: true,
@@ -365,6 +376,7 @@ pub(super) const VALKEY_8_0: Profile = Profile {
     product: valkey("8.0.1", "12.2.0"),
     arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
     past: Past { expires: false, is_stored: false },
+    rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     ..REDIS_7_2
 };
 

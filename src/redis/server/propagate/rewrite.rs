@@ -42,6 +42,10 @@ pub(super) fn effects(
     match command {
         // Their effects are those of the commands that they have called.
         "exec" | "eval" | "evalsha" | "eval_ro" | "evalsha_ro" | "fcall" | "fcall_ro" => Vec::new(),
+        "set" if db.stored(key).is_none() && !db.profile.past.is_stored => {
+            // A time in the past has removed the key.
+            vec![words(&[removal, key])]
+        }
         "set" => vec![set(db, args, expiry())],
         "msetex" => vec![msetex(db, args)],
         // Without a comparison it is sent as it is.
@@ -178,7 +182,7 @@ pub(super) fn end_of_stream_options(args: Args<'_>) -> usize {
     let mut at = 2;
     while let Some(word) = args.get(at) {
         at += match () {
-            () if is(word, "nomkstream") => 1,
+            () if ["nomkstream", "keepref", "delref", "acked"].iter().any(|o| is(word, o)) => 1,
             () if is(word, "limit") => 2,
             () if is(word, "maxlen") || is(word, "minid") => {
                 2 + usize::from(args.get(at + 1).is_some_and(|mark| *mark == b"~" || *mark == b"="))
