@@ -45,6 +45,8 @@ pub(crate) const PATTERNS: &[&str] = &[
     "XREADGROUP GROUP (g|h) con STREAMS key >",
     "XPENDING key (g|h)",
     "XRANGE key span span",
+    "ZADD key (NX|XX|GT|LT)? CH? (score mem)+ (score mem)+",
+    "ZADD key XX INCR score mem",
     "MULTI",
     "EXEC",
     "DISCARD",

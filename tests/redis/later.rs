@@ -91,6 +91,24 @@ fn a_client_that_does_not_touch_keys_does_not_count_as_a_use() {
 }
 
 #[test]
+fn time_stands_still_within_a_transaction_that_sleeps() {
+    for (version, left) in [(Version::Redis7_0, "9500"), (Version::Redis7_2, "10000")] {
+        let mut rig = rig(version);
+        rig.say(1, "MULTI");
+        for line in ["SET k v PX 10000", "DEBUG SLEEP 0.5", "PTTL k", "SET j v PX 10000"] {
+            rig.say(1, line);
+        }
+        rig.send(1, "EXEC");
+        rig.pass_ms(500);
+        assert_eq!(rig.told(1), [format!("[OK, OK, {left}, OK]")], "{version}");
+        // Afterwards the key is as old as it is.
+        assert_eq!(rig.say(1, "PTTL k"), "9500", "{version}");
+        let left = if version == Version::Redis7_0 { "10000" } else { "9500" };
+        assert_eq!(rig.say(1, "PTTL j"), left, "{version}");
+    }
+}
+
+#[test]
 fn waitaof_waits_for_the_sync_of_the_second() {
     let options = ServerOptions::default().with_version(Version::Redis7_2);
     let mut rig = Rig::with(options.with_append_only(AppendFsync::EverySec));

@@ -127,8 +127,7 @@ pub(super) fn references_of(word: &[u8]) -> Option<References> {
     }
 }
 
-/// `key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [MAXLEN | MINID [= | ~] threshold [LIMIT count]]
-/// * | id field value …`.
+/// `key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [MAXLEN | MINID …] * | id field value …`.
 fn xadd(db: &mut Database, args: Args<'_>) -> Answer {
     let mut options = Options::default();
     let mut at = 2;

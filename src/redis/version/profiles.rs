@@ -23,6 +23,8 @@ pub(crate) struct Profile {
     pub(crate) streams: StreamRules,
     pub(crate) comparisons: Comparisons,
     pub(crate) rewrites: Rewrites,
+    /// Within a transaction that sleeps, keys are as old as when it began.
+    pub(crate) time_stands_still: bool,
     /// The slow log is part of a log that also has large requests and replies.
     pub(crate) logs_sizes: bool,
 }
@@ -163,6 +165,10 @@ pub(crate) struct Encodings {
     pub(crate) list_listpack: bool,
     /// Small integers share one object, with the greatest reference count.
     pub(crate) shares_integers: bool,
+    /// The number of members that `ZADD` names decides the encoding, whether it adds them or not.
+    pub(crate) zadd_counts_members: bool,
+    /// The longest of them does too.
+    pub(crate) zadd_measures_members: bool,
     /// Which strings are `embstr`.
     pub(crate) embedding: Embedding,
 }
@@ -248,6 +254,8 @@ pub(super) const REDIS_7_0: Profile = Profile {
         set_listpack: false,
         list_listpack: false,
         shares_integers: true,
+        zadd_counts_members: false,
+        zadd_measures_members: false,
         embedding: Embedding::VALUE_ALONE,
     },
     rdb: Rdb { version: 10, streams: Streams::Seen },
@@ -274,6 +282,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
         entries_keep_position: false,
         confirm_syncs: false,
     },
+    time_stands_still: false,
     logs_sizes: false,
 };
 
@@ -310,11 +319,17 @@ pub(super) const REDIS_7_2: Profile = Profile {
     product: redis("7.2.6", "12.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
     texts: Texts { help_is_imperative: true, unbalanced_names_command: true, ..TEXTS },
-    encodings: Encodings { set_listpack: true, list_listpack: true, ..REDIS_7_0.encodings },
+    encodings: Encodings {
+        set_listpack: true,
+        list_listpack: true,
+        zadd_counts_members: true,
+        ..REDIS_7_0.encodings
+    },
     rdb: Rdb { version: 11, streams: Streams::Active },
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
     messages_follow_reply: true,
+    time_stands_still: true,
     groups: Groups { create_consumers_at_once: true, ..REDIS_7_0.groups },
     rewrites: Rewrites { keep_pxat: true, confirm_syncs: true, ..REDIS_7_0.rewrites },
     ..REDIS_7_0
@@ -375,6 +390,7 @@ pub(super) const VALKEY_8_0: Profile = Profile {
     version: Version::Valkey8_0,
     product: valkey("8.0.1", "12.2.0"),
     arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
+    encodings: Encodings { zadd_measures_members: true, ..REDIS_7_2.encodings },
     past: Past { expires: false, is_stored: false },
     rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     ..REDIS_7_2
