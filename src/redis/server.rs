@@ -19,7 +19,6 @@ mod check;
 mod clients;
 mod clock;
 mod command;
-mod command_log;
 pub(crate) mod config;
 mod disk;
 mod dispatch;

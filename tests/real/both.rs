@@ -136,8 +136,8 @@ impl<'a> Both<'a> {
         told
     }
 
-    /// A busy real server may come to a client later than to the barriers: waits a little longer for
-    /// clients that have heard less from it than from ours.
+    /// Waits a little longer for clients that have heard less from the real server than from ours:
+    /// a busy one may come to a client later than to the barriers.
     fn wait_for_late_replies(&mut self, told: &mut BTreeMap<u64, (Told, Told)>) {
         for _ in 0..LATE {
             let behind = |(real, ours): &(Told, Told)| {

@@ -228,7 +228,7 @@ fn world(seed: u64, version: Version) {
     let check = || {
         for redis in [&a, &b, &c] {
             redis.inspect(|server| {
-                assert_eq!(server.check_invariants(), Ok(()), "{version}, seed {seed}")
+                assert_eq!(server.check_invariants(), Ok(()), "{version}, seed {seed}");
             });
         }
     };

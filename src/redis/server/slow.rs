@@ -9,15 +9,17 @@
 //! Source: `slowlog.c`, `latency.c`, `replication.c` (`replicationFeedMonitors`), `server.c`
 //! (`call`).
 
+mod command_log;
+
 use super::Server;
 use super::command::Row;
-use super::command_log::CommandLog;
 use crate::redis::command::{Args, Origin, flag};
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::redis::version::Profile;
 use crate::time::Instant;
+use command_log::CommandLog;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
@@ -101,7 +103,7 @@ impl Watchers {
 }
 
 /// Returns the arguments without those that are secret.
-pub(super) fn without_secrets<'a>(command: &Row, args: Args<'a>) -> Vec<&'a [u8]> {
+fn without_secrets<'a>(command: &Row, args: Args<'a>) -> Vec<&'a [u8]> {
     const REDACTED: &[u8] = b"(redacted)";
     let mut shown = args.to_vec();
     match command.name {
@@ -245,7 +247,7 @@ impl Server {
     }
 
     /// Returns an entry without its number and its measure.
-    pub(super) fn slow_entry(&self, client: ClientId, words: Args<'_>) -> SlowEntry {
+    fn slow_entry(&self, client: ClientId, words: Args<'_>) -> SlowEntry {
         let by = self.sessions.get(&client);
         SlowEntry {
             id: 0,

@@ -1,10 +1,9 @@
 //! The string value: bytes, with the encoding that Redis would report.
 //!
 //! `int` is the canonical decimal text of an `i64`. `embstr` is up to 44 bytes that were set at
-//! once. Where the
-//! key counts (`version::Embedding`), it is another number. `raw` is longer, or was changed in place (`APPEND`, `SETRANGE`, `SETBIT`), which reserves
-//! room to grow. The bytes are always available as a slice: `int` is a label here, not another
-//! representation.
+//! once; where the key counts (`version::Embedding`), it is another number. `raw` is longer, or was
+//! changed in place (`APPEND`, `SETRANGE`, `SETBIT`), which reserves room to grow. The bytes are
+//! always available as a slice: `int` is a label here, not another representation.
 //!
 //! Source: `object.c` (`tryObjectEncoding`), and experiments with the server.
 

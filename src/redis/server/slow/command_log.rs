@@ -7,12 +7,12 @@
 //!
 //! Source: `commandlog.c` (Valkey), and the real servers.
 
-use super::Server;
-use super::command::Row;
-use super::slow::{SlowEntry, without_secrets};
+use super::{SlowEntry, without_secrets};
 use crate::redis::command::{Args, flag};
 use crate::redis::id::ClientId;
 use crate::redis::reply::{Protocol, Reply};
+use crate::redis::server::Server;
+use crate::redis::server::command::Row;
 use crate::redis::value::number;
 use crate::redis::version::Numbers;
 use std::collections::VecDeque;
@@ -119,7 +119,7 @@ impl Server {
 
     /// Notes a request, and its reply, if they are large.
     #[cold]
-    pub(super) fn note_sizes(
+    pub(in crate::redis::server) fn note_sizes(
         &mut self,
         client: ClientId,
         command: &Row,
