@@ -41,10 +41,12 @@ pub(crate) mod sorted_set;
 mod sorted_set_algebra;
 mod sorted_set_range;
 pub(crate) mod stream;
+mod stream_delete;
 mod stream_group;
 mod stream_info;
 pub(crate) mod stream_reply;
 mod string;
+mod string_compare;
 mod table;
 
 use crate::choice::Stream;
@@ -164,10 +166,10 @@ pub(crate) mod flag {
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
         (NO_MANDATORY_KEYS, "no_mandatory_keys"),
+        (NO_MULTI, "no_multi"),
         (MOVABLEKEYS, "movablekeys"),
         (ALLOW_BUSY, "allow_busy"),
         (NO_ASYNC_LOADING, "no_async_loading"),
-        (NO_MULTI, "no_multi"),
         (ASKING, "asking"),
     ];
 }

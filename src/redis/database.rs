@@ -27,6 +27,7 @@ pub(crate) mod aging;
 mod bitmap;
 pub(crate) mod calendar;
 mod check;
+mod comparison;
 pub(crate) mod digest;
 mod disk;
 pub(crate) mod draw;
@@ -62,6 +63,7 @@ pub(crate) mod undo;
 mod watch;
 
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
+pub use comparison::{Comparison, string_digest};
 pub(crate) use disk::Loaded;
 pub use dump::RestoreOptions;
 pub(crate) use dump::keyspaces;
@@ -87,8 +89,8 @@ pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
-use crate::redis::value::{Kind, Sds, Value};
-use crate::redis::version::{Profile, Version};
+use crate::redis::value::{Kind, Sds, StringEncoding, Value};
+use crate::redis::version::{Placed, Profile, Version};
 use crate::time::Instant;
 use calendar::calendar_ms;
 use indexmap::IndexMap;
@@ -475,6 +477,7 @@ impl Database {
         self.undo.remember_absent(key);
         let feeds = value.feeds_blocked_clients();
         let slot = self.keyspace.insert(key, value, self.clock_of_new());
+        self.settle_embedding(slot, false);
         self.notify(EventClasses::NEW, "new", key);
         if feeds {
             self.fed(key);
@@ -489,10 +492,12 @@ impl Database {
 
     /// Sets a key, whatever it held, with this expiry time.
     pub(crate) fn put_keeping(&mut self, key: &[u8], value: Value, expires_at: i64) {
+        let mut expired_before = false;
         let slot = match self.find(key) {
             Some(slot) => {
                 self.remember(slot);
                 let entry = self.used(slot);
+                expired_before = entry.expires_at() != NEVER;
                 let missed = entry.value.is_missed_by_blocked_clients();
                 entry.value = value;
                 if missed {
@@ -506,6 +511,41 @@ impl Database {
             None => self.insert(key, value),
         };
         self.set_expiry(slot, expires_at);
+        self.settle_embedding(slot, expired_before);
+    }
+
+    /// Greatest length of a value that may be embedded.
+    pub(crate) fn longest_embedded(&self) -> usize {
+        self.profile.encodings.embedding.most
+    }
+
+    /// Decides whether a string is embedded that has replaced another one.
+    pub(crate) fn settle_replaced(&mut self, key: &[u8]) {
+        if let Some(slot) = self.keyspace.find(key) {
+            let expires = self.keyspace.entry(slot).expires_at() != NEVER;
+            self.settle_embedding(slot, expires);
+        }
+    }
+
+    /// Decides whether a string is embedded beside its key.
+    #[inline]
+    fn settle_embedding(&mut self, slot: Slot, expired_before: bool) {
+        if self.profile.encodings.embedding.beside_key {
+            self.embed_beside_key(slot, expired_before);
+        }
+    }
+
+    #[cold]
+    fn embed_beside_key(&mut self, slot: Slot, expired_before: bool) {
+        let rule = self.profile.encodings.embedding;
+        let entry = self.keyspace.entry_mut(slot);
+        let (key, expires) = (entry.key.len(), entry.expires_at() != NEVER);
+        if let Value::String(string) = &mut entry.value
+            && string.encoding() == StringEncoding::Embstr
+            && !rule.embeds(Placed { key, value: string.len(), expires, expired_before })
+        {
+            string.make_raw();
+        }
     }
 
     /// Sets an expiry time, or removes it with [`NEVER`].
@@ -513,7 +553,11 @@ impl Database {
         if self.keyspace.expiring() == 0 {
             self.expiring_since = self.now;
         }
+        let is_new = self.keyspace.entry(slot).expires_at() == NEVER;
         self.keyspace.set_expiry(slot, expires_at);
+        if is_new && expires_at != NEVER {
+            self.settle_embedding(slot, false);
+        }
     }
 
     /// Sets the expiry time of an existing key.

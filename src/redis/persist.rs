@@ -233,22 +233,40 @@ impl Disk<'_> {
     }
 
     fn sync_until(&mut self, now: Instant) {
-        let changes = total_changes(self.databases);
-        if changes == self.state.synced_changes {
-            return;
-        }
-        let first = *self.state.unsynced.get_or_insert(self.now);
-        let due = match self.setup.fsync {
-            AppendFsync::Always => return,
-            AppendFsync::EverySec => {
-                let second = first.as_nanos() / 1_000_000_000 + 1;
-                Instant::ZERO + Duration::from_secs(second)
-            }
-            AppendFsync::No => first + Duration::from_secs(30),
-        };
-        if due <= now {
+        if self.sync_due().is_some_and(|due| due <= now) {
             self.append_only_is_synced();
         }
+    }
+
+    /// Returns when the changes that are not synced yet will be.
+    fn sync_due(&mut self) -> Option<Instant> {
+        if total_changes(self.databases) == self.state.synced_changes {
+            return None;
+        }
+        let first = *self.state.unsynced.get_or_insert(self.now);
+        match self.setup.fsync {
+            AppendFsync::Always => None,
+            AppendFsync::EverySec => {
+                let second = first.as_nanos() / 1_000_000_000 + 1;
+                Some(Instant::ZERO + Duration::from_secs(second))
+            }
+            AppendFsync::No => Some(first + Duration::from_secs(30)),
+        }
+    }
+
+    /// Number of changes by now, and of those that are in the append-only file and synced.
+    pub(crate) fn changes_and_synced(&self) -> (u64, u64) {
+        let changes = total_changes(self.databases);
+        if self.has_slow_disk() {
+            return (changes, self.state.slow_disk.known_synced());
+        }
+        let always = self.setup.fsync == AppendFsync::Always;
+        (changes, if always { changes } else { self.state.synced_changes })
+    }
+
+    /// Returns when more may be synced than is now.
+    pub(crate) fn next_sync(&mut self) -> Option<Instant> {
+        if self.has_slow_disk() { self.next_slow_sync() } else { self.sync_due() }
     }
 
     /// Ends a process: keeps what is on disk, and notes what was lost.

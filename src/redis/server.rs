@@ -213,7 +213,7 @@ impl Server {
             paused: None,
             story: None,
             scripting: Scripting::default(),
-            watchers: Watchers::default(),
+            watchers: Watchers::new(options.version.profile()),
             tracking: Tracking::default(),
             eviction: Eviction::default(),
             replication: Replication::new(options.replication_seed()),
@@ -342,6 +342,7 @@ impl Server {
         [
             expiry.map(|ms| instant_of_ms(ms, self.ahead)),
             self.blocking.next_timeout(),
+            self.blocking.next_sync,
             self.paused.map(|pause| pause.until),
             self.next_idle_timeout(),
         ]
@@ -383,6 +384,10 @@ impl Server {
         }
         if self.paused.is_some_and(|pause| pause.until <= now) {
             self.unpause();
+        }
+        if self.blocking.next_sync.is_some_and(|due| due <= now) {
+            self.serve_waits();
+            self.watch_syncs();
         }
         for client in self.blocking.due(now) {
             self.time_out(client);

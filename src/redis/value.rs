@@ -46,9 +46,9 @@ pub use set::{Set, SetEncoding, SetLimits};
 pub use sorted_set::{LexBound, SortedSet, SortedSetEncoding, SortedSetIter};
 pub(crate) use stream::radix;
 pub use stream::{
-    AutoClaim, AutoClaimed, Claim, Claimed, Consumer, Delivery, Element, Entries, EntriesBack,
-    Entry, Group, Pending, Redelivery, Stream, StreamCounters, StreamEntry, StreamId, StreamLimits,
-    Trim, TrimTo,
+    AutoClaim, AutoClaimed, Claim, Claimed, Consumer, Deletion, Delivery, Element, Entries,
+    EntriesBack, Entry, Group, Pending, Redelivery, References, Stream, StreamCounters,
+    StreamEntry, StreamId, StreamLimits, Trim, TrimTo,
 };
 pub use string::{StringEncoding, StringValue};
 
@@ -198,7 +198,9 @@ impl Value {
     /// encoding that its type allows. Nothing else returns a value to a compact encoding.
     pub(crate) fn reencode(&mut self, limits: &Limits, encodings: Encodings) {
         match self {
-            Value::String(string) => *string = StringValue::new(string),
+            Value::String(string) => {
+                *string = StringValue::within(string, encodings.embedding.most);
+            }
             Value::List(list) => list.reencode(limits.of_lists(encodings)),
             Value::Hash(hash) => hash.reencode(limits.hash, encodings.hash_listpackex),
             Value::Set(set) => set.reencode(limits.of_sets(encodings)),

@@ -8,12 +8,14 @@
 //! one from which it descends.
 
 mod changes;
+mod embedding;
 mod profiles;
 mod set;
 
+pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use profiles::{
-    Arguments, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers, Profile, Rdb, Streams,
-    Texts, Waking,
+    Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers, Profile, Rdb,
+    StreamRules, Streams, Texts, Waking,
 };
 pub(crate) use set::Versions;
 

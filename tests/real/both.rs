@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use stunt_double::redis::resp::{ByteServer, ReplyParser};
 use stunt_double::redis::server::Server;
-use stunt_double::redis::{Reply, ServerOptions, Version};
+use stunt_double::redis::{Reply, ServerOptions};
 use stunt_double::sim::service::{ByteOutput, ByteService};
 use stunt_double::{Instant, Site, Stream};
 
@@ -24,22 +24,11 @@ pub(crate) struct Both<'a> {
     sent: usize,
 }
 
-/// Calls every short string long: how long a short one may be depends on its key in some versions,
-/// which is not modelled.
-fn without_embstr(bytes: &[u8]) -> Vec<u8> {
-    const SHORT: &[u8] = b"$6\r\nembstr\r\n";
-    let (mut without, mut rest) = (Vec::new(), bytes);
-    while let Some(at) = rest.windows(SHORT.len()).position(|part| part == SHORT) {
-        without.extend_from_slice(&rest[..at]);
-        without.extend_from_slice(b"$3\r\nraw\r\n");
-        rest = &rest[at + SHORT.len()..];
-    }
-    without.extend_from_slice(rest);
-    without
-}
-
 /// Number of bytes that the real server reads from a client before it turns to others.
 const READ_AT_ONCE: usize = 16 * 1024;
+
+/// Number of further barriers for a client that has heard less than it should.
+const LATE: usize = 20;
 
 /// The output that a client received from either server since the last call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,21 +127,34 @@ impl<'a> Both<'a> {
                 other => panic!("{other:?}"),
             }
         }
+        self.wait_for_late_replies(&mut told);
         for (client, (real, _)) in &told {
             if real.closed {
                 self.sockets.remove(client);
             }
         }
-        if matches!(
-            self.real.version(),
-            Version::Redis8_2 | Version::Redis8_6 | Version::Valkey8_1 | Version::Valkey9_1
-        ) {
-            for (real, ours) in told.values_mut() {
-                real.bytes = without_embstr(&real.bytes);
-                ours.bytes = without_embstr(&ours.bytes);
+        told
+    }
+
+    /// Waits a little longer for clients that have heard less from the real server than from ours:
+    /// a busy one may come to a client later than to the barriers.
+    fn wait_for_late_replies(&mut self, told: &mut BTreeMap<u64, (Told, Told)>) {
+        for _ in 0..LATE {
+            let behind = |(real, ours): &(Told, Told)| {
+                real.bytes.len() < ours.bytes.len() || (ours.closed && !real.closed)
+            };
+            if !told.values().any(behind) {
+                return;
+            }
+            self.barrier.request(&[b"PING"]);
+            for (client, (real, _)) in told.iter_mut() {
+                if let Some(socket) = self.sockets.get_mut(client) {
+                    let (bytes, closed) = socket.available();
+                    real.bytes.extend(bytes);
+                    real.closed |= closed;
+                }
             }
         }
-        told
     }
 
     /// Returns one client's replies to one request, from both.

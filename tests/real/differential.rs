@@ -11,6 +11,7 @@ use crate::both::{Both, Told};
 use crate::families;
 use crate::grammar::{self, Picks, build, mutate};
 use crate::hash_fields;
+use crate::later;
 use crate::open::{Askers, Hashed, Words, first_difference, replies};
 use crate::server::{RealServer, request};
 use proptest::prelude::*;
@@ -295,6 +296,11 @@ fn random_commands_of_several_clients() {
 #[test]
 fn random_hash_fields() {
     compare("random_hash_fields", hash_fields::PATTERNS);
+}
+
+#[test]
+fn random_commands_of_later_versions() {
+    compare("random_commands_of_later_versions", later::PATTERNS);
 }
 
 #[cfg(feature = "lua")]

@@ -135,6 +135,27 @@ fn pool(name: &str) -> &'static [&'static str] {
         ],
         "grp" => &["g", "h", "g", ""],
         "con" => &["c", "d", "e", ""],
+        "embkey" => &["kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", "kkkkkkkkkkkkkkkkkkkkk", "kkkkkkk"],
+        "embval" => &[
+            "",
+            "xxx",
+            "xxxxx",
+            "xxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            LONG,
+        ],
+        // Of `a`, of `10`, and of nothing; and what is no digest.
+        "digest" => &[
+            "e6c632b61e964e1f",
+            "E6C632B61E964E1F",
+            "d0698444ed39c832",
+            "2d06800538d394c2",
+            "zzzzzzzzzzzzzzzz",
+            "1",
+        ],
         "idle" => &["0", "0", "0", "100000000", "50000000", "-1", "x"],
         "cut" => &["0", "1", "2", "5", "9-1", "-1", "x"],
         other => families::pool(other).unwrap_or_else(|| panic!("no pool {other}")),
@@ -523,9 +544,9 @@ fn element<'p>(text: &'p str, picks: &mut Picks<'_>, out: &mut Vec<Vec<u8>>) -> 
 }
 
 /// Words in lower case that stand for themselves.
-const THEMSELVES: [&str; 24] = [
-    "x", "string", "list", "stream", "g", "c", "nosort", "z", "none", "a", "b", "m", "l", "k", "d",
-    "q", "p", "one", "two", "three", "on", "reset", "nopass", "default",
+const THEMSELVES: [&str; 25] = [
+    "h", "x", "string", "list", "stream", "g", "c", "nosort", "z", "none", "a", "b", "m", "l", "k",
+    "d", "q", "p", "one", "two", "three", "on", "reset", "nopass", "default",
 ];
 
 /// Chooses an alternative of a group or a word.

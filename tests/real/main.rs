@@ -27,6 +27,7 @@ mod grammar;
 mod hash_fields;
 mod hyperloglog;
 mod info;
+mod later;
 mod open;
 mod protocol;
 mod rabbitmq;

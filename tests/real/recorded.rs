@@ -4,7 +4,7 @@
 mod files;
 
 use crate::server::RealServer;
-use files::{FILES, VERSIONS, conversations};
+use files::{ADDITIONS, FILES, VERSIONS, conversations};
 use stunt_double::redis::Version;
 
 #[test]
@@ -36,12 +36,13 @@ fn the_real_server_answers_as_its_version_was_recorded() {
     let version = server.version();
     drop(server);
     if std::env::var(RECORD).is_ok_and(|value| value == "1") {
-        return record(version);
+        record(version, "versions", include_str!("../recorded/versions/requests.txt"));
+        record(version, "additions", include_str!("../recorded/additions/requests.txt"));
+        return;
     }
-    let recorded = VERSIONS.iter().find(|(of, _)| *of == version);
-    let (_, text) = recorded.expect("every version was recorded");
+    let recorded = VERSIONS.iter().chain(&ADDITIONS).filter(|(of, _)| *of == version);
     let mut differences = Vec::new();
-    for conversation in conversations(text) {
+    for conversation in recorded.flat_map(|(_, text)| conversations(text)) {
         let Some(server) = RealServer::start(&["--save", ""]) else { return };
         let mut client = server.connect();
         differences.extend(conversation.play(|words| {
@@ -53,12 +54,11 @@ fn the_real_server_answers_as_its_version_was_recorded() {
     println!("{version} answers as was recorded");
 }
 
-/// Writes the replies to all requests to the file of a version.
-fn record(version: Version) {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/versions");
+/// Writes the replies to all requests to the file of a version in a folder.
+fn record(version: Version, folder: &str, requests: &str) {
+    let folder = format!("{}/tests/recorded/{folder}", env!("CARGO_MANIFEST_DIR"));
     let mut text =
         format!("# The replies of {version}, {}, to `requests.txt`.\n", version.number());
-    let requests = include_str!("../recorded/versions/requests.txt");
     let mut session = None;
     for line in requests.lines().filter(|line| !line.starts_with("# ")) {
         text += line;

@@ -43,6 +43,16 @@ pub(crate) const VERSIONS: [(Version, &str); 9] = [
     (Version::Valkey9_1, include_str!("versions/valkey-9.1.txt")),
 ];
 
+/// The conversations about commands that later versions have, of the versions that were asked. They
+/// have the same requests too: `additions/requests.txt`.
+pub(crate) const ADDITIONS: [(Version, &str); 5] = [
+    (Version::Redis8_0, include_str!("additions/redis-8.0.txt")),
+    (Version::Redis8_2, include_str!("additions/redis-8.2.txt")),
+    (Version::Redis8_6, include_str!("additions/redis-8.6.txt")),
+    (Version::Valkey8_1, include_str!("additions/valkey-8.1.txt")),
+    (Version::Valkey9_1, include_str!("additions/valkey-9.1.txt")),
+];
+
 /// Returns the conversations of a file.
 pub(crate) fn conversations(text: &str) -> Vec<Conversation> {
     let mut conversations: Vec<Conversation> = Vec::new();

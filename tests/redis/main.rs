@@ -17,6 +17,7 @@ mod faults;
 mod geo;
 mod hash_fields;
 mod hyperloglogs;
+mod later;
 mod lists;
 mod node;
 mod pubsub;

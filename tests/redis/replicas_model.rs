@@ -3,7 +3,7 @@
 //! the same data, and no replica has ever answered its master with an error.
 
 use std::time::Duration;
-use stunt_double::redis::{self, AppendFsync, Client, Redis, ServerOptions};
+use stunt_double::redis::{self, AppendFsync, Client, Redis, ServerOptions, Version};
 use stunt_double::sim::{Config, Latency, Node, Sim};
 use stunt_double::{Shutdown, Site, Stream};
 
@@ -104,6 +104,29 @@ const COMMANDS_DRAWN: &[&str] = &[
     "EVAL script 2 K S V T",
 ];
 
+/// Commands that later versions have. A version that lacks one refuses it.
+const LATER: &[&str] = &[
+    "SET K V IFEQ V",
+    "SET K V IFEQ V PX T GET",
+    "SET K V IFNE V KEEPTTL",
+    "SET K V IFDNE 0000000000000000",
+    "SET K V PXAT 1 GET",
+    "DELEX K IFEQ V",
+    "DELEX K",
+    "DELIFEQ K V",
+    "MSETEX 2 K V K V PX T",
+    "MSETEX 2 K V K V XX EX 1",
+    "BITOP DIFF K K K",
+    "BITOP ONE K K K K",
+    "XADD X DELREF MAXLEN ~ N * f V",
+    "XADD X MAXLEN N ACKED * f V",
+    "XTRIM X MAXLEN N DELREF",
+    "XTRIM X ACKED MAXLEN ~ N LIMIT N",
+    "XREADGROUP GROUP g V COUNT N STREAMS X >",
+    "XDELEX X DELREF IDS 1 0-1",
+    "XACKDEL X g ACKED IDS 1 0-1",
+];
+
 /// A script with several effects, one of which depends on the time, and another database.
 const SCRIPT: &str = "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.pcall('RPUSH', KEYS[2], ARGV[1], ARGV[2])
@@ -131,11 +154,13 @@ fn drawn(random: &mut Stream, pattern: &str) -> Vec<String> {
 }
 
 /// Sends commands, whatever the replies are. A client whose connection is lost opens another.
-async fn send_commands(node: Node, (master, seed): (Redis, u64)) {
+async fn send_commands(node: Node, (master, seed, version): (Redis, u64, Version)) {
     let mut random = Stream::seeded(seed, Site::new("test.commands"), 0);
     let mut client = None;
+    let later = if version == Version::default() { &[] } else { LATER };
+    let patterns: Vec<&str> = COMMANDS_DRAWN.iter().chain(later).copied().collect();
     for _ in 0..COMMANDS {
-        let pattern = COMMANDS_DRAWN[random.choose(COMMANDS_DRAWN.len() as u64) as usize];
+        let pattern = patterns[random.choose(patterns.len() as u64) as usize];
         let words = drawn(&mut random, pattern);
         node.sleep(Duration::from_millis([0, 1, 30, 200][random.choose(4) as usize])).await;
         if client.is_none() {
@@ -184,10 +209,11 @@ fn unexpected_errors(redis: &Redis) -> String {
     lines.map(str::to_owned).collect()
 }
 
-fn world(seed: u64) {
+fn world(seed: u64, version: Version) {
     let mut sim = Sim::with_config(Config::new(seed).with_patience(10_000));
     let mut random = Stream::seeded(seed, Site::new("test.replicas"), 0);
-    let mut options = ServerOptions::default().with_sync_delay(Duration::ZERO);
+    let mut options = ServerOptions::default().with_version(version);
+    options = options.with_sync_delay(Duration::ZERO);
     if random.choose(2) == 1 {
         options = options.with_append_only(AppendFsync::Always);
     }
@@ -197,11 +223,13 @@ fn world(seed: u64) {
     [&a, &b, &c].into_iter().for_each(start);
     for client in 0..1 + seed % 2 {
         let name = format!("client-{client}");
-        sim.daemon_with(&name, (a.clone(), seed * 2 + client), send_commands);
+        sim.daemon_with(&name, (a.clone(), seed * 2 + client, version), send_commands);
     }
     let check = || {
         for redis in [&a, &b, &c] {
-            redis.inspect(|server| assert_eq!(server.check_invariants(), Ok(()), "seed {seed}"));
+            redis.inspect(|server| {
+                assert_eq!(server.check_invariants(), Ok(()), "{version}, seed {seed}");
+            });
         }
     };
     for _ in 0..40 {
@@ -227,5 +255,12 @@ fn world(seed: u64) {
 
 #[test]
 fn replicas_of_every_kind_have_the_same_data_at_rest() {
-    (0..WORLDS).for_each(world);
+    (0..WORLDS).for_each(|seed| world(seed, Version::default()));
+}
+
+#[test]
+fn replicas_of_later_versions_have_the_same_data_at_rest() {
+    for version in Version::ALL.iter().filter(|version| **version > Version::Redis7_4) {
+        (100..100 + WORLDS / 8).for_each(|seed| world(seed, *version));
+    }
 }

@@ -6,6 +6,8 @@ use super::Command;
 use super::flag::{
     ALLOW_BUSY, BLOCKING, LOADING, NO_MULTI, NOSCRIPT, SKIP_COMMANDLOG, SKIP_SLOWLOG, STALE,
 };
+use super::key_spec::usage::{ACCESS, COMPARED, OW, RO, RW, UPDATE, VARIABLE};
+use super::key_spec::{KeySpec, after, key, range};
 use crate::redis::version::Versions;
 
 /// A change of a row in some versions.
@@ -24,6 +26,7 @@ pub(super) enum Change {
     /// It no longer has these flags.
     Loses(u32),
     Tips(&'static [&'static str]),
+    Keys(&'static [KeySpec]),
 }
 
 impl Change {
@@ -33,6 +36,7 @@ impl Change {
             Change::Gains(flags) => row.flags |= flags,
             Change::Loses(flags) => row.flags &= !flags,
             Change::Tips(tips) => row.tips = tips,
+            Change::Keys(keys) => row.keys = keys,
         }
     }
 }
@@ -51,6 +55,20 @@ const RANDOMKEY: Change = Change::Tips(&[
 ]);
 const SCAN: Change =
     Change::Tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]);
+
+const SINTERSTORE: Change = Change::Keys(&[key(OW | UPDATE, 1), range(RO | ACCESS, 2, -1, 1)]);
+const GEORADIUS: Change = Change::Keys(&[
+    key(RO | ACCESS, 1),
+    after(OW | UPDATE | VARIABLE, "STORE", 6, 0),
+    after(OW | UPDATE | VARIABLE, "STOREDIST", 6, 0),
+]);
+const GEORADIUSBYMEMBER: Change = Change::Keys(&[
+    key(RO | ACCESS, 1),
+    after(OW | UPDATE | VARIABLE, "STORE", 5, 0),
+    after(OW | UPDATE | VARIABLE, "STOREDIST", 5, 0),
+]);
+const SET: Change = Change::Keys(&[key(RW | ACCESS | UPDATE | VARIABLE | COMPARED, 1)
+    .noted("RW and ACCESS due to the optional `GET` argument")]);
 
 pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("acl|deluser", Versions::SINCE_7_2, ALL_NODES),
@@ -77,7 +95,10 @@ pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("wait", Versions::SINCE_7_4, Change::Gains(BLOCKING)),
     amend("zrank", Versions::SINCE_7_2, Change::Arity(-3)),
     amend("zrevrank", Versions::SINCE_7_2, Change::Arity(-3)),
+    amend("set", Versions::REDIS_8_6, SET),
     amend("cluster|info", Versions::VALKEY, Change::Gains(LOADING)),
+    amend("sinterstore", Versions::SINCE_7_4, SINTERSTORE),
+    amend("cluster|myshardid", Versions::VALKEY, Change::Gains(LOADING)),
     amend("cluster|myid", Versions::VALKEY, Change::Gains(LOADING)),
     amend("cluster|nodes", Versions::VALKEY, Change::Gains(LOADING)),
     amend("memory|malloc-stats", Versions::VALKEY_SINCE_8_1, Change::Gains(LOADING)),
@@ -89,15 +110,22 @@ pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("hpttl", Versions::VALKEY_9_1, Change::Tips(&[])),
     amend("httl", Versions::VALKEY_9_1, Change::Tips(&[])),
     amend("client|caching", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
+    amend("client|capa", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|getname", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|getredir", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|id", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|no-evict", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
+    amend("client|no-touch", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
+    amend("client|setinfo", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|reply", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY | NO_MULTI)),
     amend("client|setname", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
+    amend("cluster|syncslots", Versions::VALKEY_9_1, Change::Tips(&[])),
     amend("cluster|replicate", Versions::VALKEY_9_1, Change::Arity(-3)),
+    amend("georadius", Versions::VALKEY_9_1, GEORADIUS),
+    amend("georadiusbymember", Versions::VALKEY_9_1, GEORADIUSBYMEMBER),
     amend("script|debug", Versions::VALKEY_9_1, Change::Arity(-3)),
     amend("script|exists", Versions::VALKEY_9_1, Change::Gains(STALE)),
+    amend("script|show", Versions::VALKEY_9_1, Change::Gains(STALE)),
     amend("script|flush", Versions::VALKEY_9_1, Change::Gains(STALE)),
     amend("select", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
 ];

@@ -21,6 +21,9 @@ pub(crate) enum Attempt {
     PopManyScored(End, usize),
     /// `WAIT`: until this many replicas have the history up to this offset.
     Replicas { count: usize, offset: u64 },
+    /// `WAITAOF`: until this many changes are synced here, if wanted, and the history up to this
+    /// offset at this many replicas.
+    Synced { local: bool, changes: u64, replicas: usize, offset: u64 },
     /// `XREAD`: reads what comes after the id of each stream.
     Read { after: Vec<(Sds, StreamId)>, count: usize, protocol: Protocol },
     /// `XREADGROUP`: reads what is new for the group.
@@ -31,7 +34,7 @@ impl Attempt {
     /// Makes the attempt on one key. Returns `None` if the key has nothing.
     pub(crate) fn on(&self, db: &mut Database, key: &[u8]) -> Result<Option<Reply>, CommandError> {
         match self {
-            Attempt::Replicas { .. } => Ok(None),
+            Attempt::Replicas { .. } | Attempt::Synced { .. } => Ok(None),
             Attempt::Pop(end) => {
                 let popped = db.pop(key, *end)?;
                 Ok(popped.map(|element| Reply::bulks([key, element.as_slice()])))
@@ -83,6 +86,8 @@ impl Attempt {
         match self {
             Attempt::Move { .. } => Reply::Nil,
             Attempt::Replicas { .. } => Reply::Integer(0),
+            // The server knows better.
+            Attempt::Synced { .. } => Reply::Array(vec![Reply::Integer(0), Reply::Integer(0)]),
             Attempt::Pop(_)
             | Attempt::PopMany(..)
             | Attempt::PopScored(_)
@@ -96,6 +101,8 @@ impl Attempt {
     pub(crate) fn in_vain(&self) -> Reply {
         match self {
             Attempt::Replicas { .. } => Reply::Integer(0),
+            // The server knows better.
+            Attempt::Synced { .. } => Reply::Array(vec![Reply::Integer(0), Reply::Integer(0)]),
             Attempt::Pop(_)
             | Attempt::PopMany(..)
             | Attempt::Move { .. }
@@ -121,7 +128,8 @@ impl Attempt {
             | Attempt::PopMany(..)
             | Attempt::Read { .. }
             | Attempt::ReadGroup { .. }
-            | Attempt::Replicas { .. } => false,
+            | Attempt::Replicas { .. }
+            | Attempt::Synced { .. } => false,
         }
     }
 
@@ -131,7 +139,7 @@ impl Attempt {
             Attempt::Pop(_) | Attempt::PopMany(..) | Attempt::Move { .. } => "list",
             Attempt::PopScored(_) | Attempt::PopManyScored(..) => "zset",
             Attempt::Read { .. } | Attempt::ReadGroup { .. } => "stream",
-            Attempt::Replicas { .. } => "nothing",
+            Attempt::Replicas { .. } | Attempt::Synced { .. } => "nothing",
         }
     }
 
@@ -148,7 +156,8 @@ impl Attempt {
             | Attempt::PopScored(_)
             | Attempt::PopManyScored(..)
             | Attempt::Read { .. }
-            | Attempt::Replicas { .. } => None,
+            | Attempt::Replicas { .. }
+            | Attempt::Synced { .. } => None,
         }
     }
 }

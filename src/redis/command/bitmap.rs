@@ -123,13 +123,30 @@ fn search_range(args: Args<'_>) -> Result<BitRange, CommandError> {
     Ok(range)
 }
 
-/// `AND | OR | XOR | NOT destination source …`.
+/// The operators of `BITOP`, the later ones last, with their least number of sources.
+const OPERATORS: [(&str, Operator, usize); 7] = [
+    ("and", Operator::And, 1),
+    ("or", Operator::Or, 1),
+    ("xor", Operator::Xor, 1),
+    ("diff", Operator::Diff, 2),
+    ("diff1", Operator::Diff1, 2),
+    ("andor", Operator::AndOr, 2),
+    ("one", Operator::One, 1),
+];
+
+/// `AND | OR | XOR | NOT | DIFF | DIFF1 | ANDOR | ONE destination source …`.
 fn bitop(db: &mut Database, args: Args<'_>) -> Answer {
-    let operators = [("and", Operator::And), ("or", Operator::Or), ("xor", Operator::Xor)];
-    let operator = operators.into_iter().find(|(name, _)| is(args[1], name));
+    let known = if db.profile.arguments.bitop_takes_differences { OPERATORS.len() } else { 3 };
+    let operator = OPERATORS[..known].iter().find(|(name, ..)| is(args[1], name));
     let (destination, sources) = (args[2], &args[3..]);
     let len = match (operator, sources) {
-        (Some((_, operator)), _) => db.bitop(operator, destination, sources)?,
+        (Some((name, _, least)), _) if sources.len() < *least => {
+            let name = name.to_uppercase();
+            return Err(CommandError::format(format!(
+                "ERR BITOP {name} must be called with at least two source keys."
+            )));
+        }
+        (Some((_, operator, _)), _) => db.bitop(*operator, destination, sources)?,
         (None, [source]) if is(args[1], "not") => db.bitop_not(destination, source)?,
         (None, _) if is(args[1], "not") => {
             return Err(CommandError::text(

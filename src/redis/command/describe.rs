@@ -114,7 +114,7 @@ fn legacy_range<S>(command: &Command<S>) -> (i64, i64, i64) {
             let begin = spec.begin as i64;
             Some((begin, if last >= 0 { begin + last } else { last }, step as i64))
         }
-        Find::Half | Find::Number | Find::Unknown => None,
+        Find::Half | Find::Number | Find::Pairs | Find::Unknown => None,
     });
     let Some(first) = ranges.next() else { return (0, 0, 0) };
     let joined = |a: (i64, i64, i64), b: (i64, i64, i64)| {
@@ -148,8 +148,9 @@ fn key_spec(spec: &KeySpec) -> Reply {
             let range = vec![number("lastkey", -1), number("keystep", 1), number("limit", 2)];
             (begin, search("range", range))
         }
-        Find::Number => {
-            let rule = vec![number("keynumidx", 0), number("firstkey", 1), number("keystep", 1)];
+        Find::Number | Find::Pairs => {
+            let step = if spec.find == Find::Pairs { 2 } else { 1 };
+            let rule = vec![number("keynumidx", 0), number("firstkey", 1), number("keystep", step)];
             (begin, search("keynum", rule))
         }
         Find::Unknown => (search("unknown", Vec::new()), search("unknown", Vec::new())),
@@ -255,7 +256,8 @@ pub(crate) fn positions_of<S>(
             None => return None,
         };
         let used = match command.name {
-            "set" => set_usage(request),
+            "set" => set_usage(request, spec.usage),
+            "delex" => delex_usage(request),
             "bitfield" => bitfield_usage(request),
             _ => spec.usage,
         };
@@ -267,13 +269,22 @@ pub(crate) fn positions_of<S>(
     Some(keys)
 }
 
-/// `SET` reads its key only if the old value is requested.
-fn set_usage(request: Args<'_>) -> u16 {
-    if request[3..].iter().any(|word| is(word, "get")) {
+/// `SET` reads its key only if the old value is requested, or compared.
+fn set_usage(request: Args<'_>, used: u16) -> u16 {
+    let has = |name: &str| request[3..].iter().any(|word| is(word, name));
+    if has("get") {
         usage::RW | usage::ACCESS | usage::UPDATE
+    } else if used & usage::COMPARED != 0 && ["ifeq", "ifne", "ifdeq", "ifdne"].into_iter().any(has)
+    {
+        usage::RW | usage::UPDATE
     } else {
         usage::OW | usage::UPDATE
     }
+}
+
+/// `DELEX` reads its key only if it compares.
+fn delex_usage(request: Args<'_>) -> u16 {
+    if request.len() > 2 { usage::RW | usage::DELETE } else { usage::RM | usage::DELETE }
 }
 
 /// `BITFIELD` only reads if all its operations are `GET`.
@@ -343,7 +354,11 @@ pub(crate) fn help<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     let name = container.name.to_uppercase();
     let first = format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
     let own = help_text::lines(container.name).unwrap_or_default().iter().copied();
-    let lines = std::iter::once(first.as_str()).chain(own).chain(["HELP", "    Prints this help."]);
+    let last = match table.profile().texts.help_is_imperative {
+        true => "    Print this help.",
+        false => "    Prints this help.",
+    };
+    let lines = std::iter::once(first.as_str()).chain(own).chain(["HELP", last]);
     let line = |line: &str| Reply::Simple(SmolStr::new(line));
     Ok(Reply::Array(lines.map(line).collect()))
 }

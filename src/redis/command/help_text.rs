@@ -12,7 +12,7 @@ pub(super) fn lines(container: &str) -> Option<&'static [&'static str]> {
 }
 
 #[rustfmt::skip]
-const LINES: [(&str, &[&str]); 16] = [
+const LINES: [(&str, &[&str]); 17] = [
     ("acl", &[
         "CAT [<category>]",
         "    List all commands that belong to <category>, or all command categories",
@@ -343,6 +343,21 @@ const LINES: [(&str, &[&str]); 16] = [
         "    Kill the currently executing Lua script.",
         "LOAD <script>",
         "    Load a script into the scripts cache without executing it.",
+    ]),
+    ("commandlog", &[
+        "GET <count> <type>",
+        "    Return top <count> entries of the specified <type> from the commandlog (-1 mean all).",
+        "    Entries are made of:",
+        "    id, timestamp,",
+        "        time in microseconds for type of slow,",
+        "        or size in bytes for type of large-request,",
+        "        or size in bytes for type of large-reply",
+        "    arguments array, client IP and port,",
+        "    client name",
+        "LEN <type>",
+        "    Return the length of the specified type of commandlog.",
+        "RESET <type>",
+        "    Reset the specified type of commandlog.",
     ]),
     ("slowlog", &[
         "GET [<count>]",

@@ -21,6 +21,8 @@ pub(crate) mod usage {
     pub(crate) const NOT_KEY: u16 = 1 << 8;
     pub(crate) const VARIABLE: u16 = 1 << 9;
     pub(crate) const INCOMPLETE: u16 = 1 << 10;
+    /// A comparison of `SET` reads the key. `COMMAND INFO` does not show it.
+    pub(crate) const COMPARED: u16 = 1 << 11;
 
     /// The names, in the order in which `COMMAND INFO` lists them.
     pub(crate) const NAMES: [(u16, &str); 11] = [
@@ -48,6 +50,8 @@ pub(crate) enum Find {
     Half,
     /// A number of keys, followed by the keys.
     Number,
+    /// A number of keys, followed by the keys, each with its value.
+    Pairs,
     /// Only the command itself knows.
     Unknown,
 }
@@ -80,6 +84,11 @@ pub(crate) const fn range(usage: u16, begin: usize, last: i64, step: usize) -> K
 /// Returns the specification of a number of keys at a position, and the keys.
 pub(crate) const fn numbered(usage: u16, begin: usize) -> KeySpec {
     KeySpec { usage, begin, keyword: None, find: Find::Number, notes: None }
+}
+
+/// Returns the specification of a number of keys at a position, and the keys, each with its value.
+pub(crate) const fn numbered_pairs(usage: u16, begin: usize) -> KeySpec {
+    KeySpec { find: Find::Pairs, ..numbered(usage, begin) }
 }
 
 /// Returns the specification of the keys after a word, up to `last`; see [`Find::Range`].
@@ -127,10 +136,12 @@ impl KeySpec {
                 let keys = args.len().saturating_sub(begin) / 2;
                 (begin, begin + keys.checked_sub(1)?, 1)
             }
-            Find::Number => {
+            Find::Number | Find::Pairs => {
+                let step = if self.find == Find::Pairs { 2 } else { 1 };
                 let count = number::parse_i64(args.get(begin)?)?;
                 let count = usize::try_from(count).ok().filter(|n| *n > 0)?;
-                (begin + 1, begin.checked_add(count)?, 1)
+                let last = (count - 1).checked_mul(step)?.checked_add(begin + 1)?;
+                (begin + 1, last, step)
             }
             Find::Unknown => return Some(Vec::new()),
         };

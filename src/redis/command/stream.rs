@@ -10,7 +10,8 @@ use crate::redis::command::stream_reply::{INVALID_ID, end, entry, id, ids, shown
 use crate::redis::database::{Database, XaddId, XaddOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::value::{StreamId, Trim, TrimTo};
+use crate::redis::value::{References, StreamId, Trim, TrimTo};
+use crate::redis::version::StreamRules;
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -32,6 +33,7 @@ struct Options {
     approximate: bool,
     limit: Option<u64>,
     existing: bool,
+    references: Option<References>,
 }
 
 const TWO_STRATEGIES: CommandError = CommandError::text(
@@ -44,10 +46,22 @@ const EXACT_LIMIT: CommandError =
     CommandError::text("ERR syntax error, LIMIT cannot be used without the special ~ option");
 
 impl Options {
-    /// Reads `MAXLEN [=|~] n`, `MINID [=|~] id` or `LIMIT n` from the beginning of the words.
-    /// Returns how many words that were, or `None` if there is no such option.
-    fn read(&mut self, words: Args<'_>) -> Result<Option<usize>, CommandError> {
+    /// Reads `MAXLEN [=|~] n`, `MINID [=|~] id`, `LIMIT n` or `KEEPREF`, `DELREF`, `ACKED` from the
+    /// beginning of the words. Returns how many words that were, or `None` if there is no such
+    /// option.
+    fn read(
+        &mut self,
+        words: Args<'_>,
+        takes_references: bool,
+    ) -> Result<Option<usize>, CommandError> {
         let [name, rest @ ..] = words else { return Ok(None) };
+        if takes_references
+            && self.references.is_none()
+            && let Some(references) = references_of(name)
+        {
+            self.references = Some(references);
+            return Ok(Some(1));
+        }
         if rest.is_empty() {
             return Ok(None);
         }
@@ -79,7 +93,7 @@ impl Options {
 
     /// Returns how to trim, if that was said. `max_entries` is the greatest number of entries of a
     /// node.
-    fn trim(&self, max_entries: u64) -> Result<Option<Trim>, CommandError> {
+    fn trim(&self, max_entries: u64, rules: StreamRules) -> Result<Option<Trim>, CommandError> {
         if self.trim.is_none() && self.limit.is_some_and(|limit| limit > 0) {
             return Err(NOTHING_TO_LIMIT);
         }
@@ -93,17 +107,34 @@ impl Options {
             entries => entries.min(1_000_000) as u64,
         };
         let limit = if self.approximate { self.limit.unwrap_or(usual) } else { 0 };
-        Ok(Some(Trim { to, approximate: self.approximate, limit }))
+        let references = self.references.unwrap_or_default();
+        if !self.approximate || references == References::Keep {
+            return Ok(Some(Trim { to, approximate: self.approximate, limit, references }));
+        }
+        // Entries that are looked at one by one are trimmed exactly, or not at all.
+        let trim = Trim { to, approximate: false, limit, references };
+        Ok(rules.trims_references_approximately.then_some(trim))
     }
 }
 
-/// `key [NOMKSTREAM] [MAXLEN | MINID [= | ~] threshold [LIMIT count]] * | id field value …`.
+/// Returns what a word says about references, if it does.
+pub(super) fn references_of(word: &[u8]) -> Option<References> {
+    match () {
+        () if is(word, "keepref") => Some(References::Keep),
+        () if is(word, "delref") => Some(References::Delete),
+        () if is(word, "acked") => Some(References::Acked),
+        () => None,
+    }
+}
+
+/// `key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [MAXLEN | MINID …] * | id field value …`.
 fn xadd(db: &mut Database, args: Args<'_>) -> Answer {
     let mut options = Options::default();
     let mut at = 2;
     let mut given = None;
+    let rules = db.profile.streams;
     while let Some(word) = args.get(at).filter(|word| **word != b"*") {
-        if let Some(words) = options.read(&args[at..])? {
+        if let Some(words) = options.read(&args[at..], rules.references)? {
             at += words;
         } else if is(word, "nomkstream") {
             options.existing = true;
@@ -113,7 +144,7 @@ fn xadd(db: &mut Database, args: Args<'_>) -> Answer {
             break;
         }
     }
-    let trim = options.trim(db.limits.stream.max_entries)?;
+    let trim = options.trim(db.limits.stream.max_entries, rules)?;
     let fields = args.get(at + 1..).filter(|fields| fields.len() >= 2);
     let Some(fields) = fields else { return Err(CommandError::Arity("xadd".into())) };
     let fields = pairs(fields, 0, "xadd")?;
@@ -130,21 +161,25 @@ fn given_id(word: &[u8]) -> Result<XaddId, CommandError> {
     }
 }
 
-/// `key MAXLEN | MINID [= | ~] threshold [LIMIT count]`.
+/// `key MAXLEN | MINID [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]`.
 fn xtrim(db: &mut Database, args: Args<'_>) -> Answer {
     let mut options = Options::default();
     let mut at = 2;
+    let rules = db.profile.streams;
     while at < args.len() {
-        at += options.read(&args[at..])?.ok_or(CommandError::Syntax)?;
+        at += options.read(&args[at..], rules.references)?.ok_or(CommandError::Syntax)?;
     }
     if options.trim.is_none() && options.limit.is_none_or(|limit| limit == 0) {
         return Err(CommandError::text(
             "ERR syntax error, XTRIM must be called with a trimming strategy",
         ));
     }
-    let Some(trim) = options.trim(db.limits.stream.max_entries)? else {
+    if options.trim.is_none() {
         return Err(NOTHING_TO_LIMIT);
-    };
+    }
+    let trim = options.trim(db.limits.stream.max_entries, rules)?;
+    // Nothing matches this if the version trims nothing.
+    let trim = trim.unwrap_or(Trim::exactly(TrimTo::Id(StreamId::MIN)));
     Ok(Reply::Integer(db.xtrim(args[1], trim)? as i64))
 }
 

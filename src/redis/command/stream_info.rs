@@ -110,7 +110,8 @@ fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
 fn lag_of(stream: &Stream, group: &Group, groups: Groups) -> Option<i64> {
     let counters = stream.counters();
     let read_nothing = group.last_id() < counters.first_id;
-    if groups.lag_from_start && read_nothing && counters.entries_added > 0 {
+    let is_whole = counters.max_deleted_id < counters.first_id;
+    if groups.lag_from_start && read_nothing && is_whole && counters.entries_added > 0 {
         return i64::try_from(stream.len()).ok();
     }
     stream.lag(group)

@@ -6,10 +6,11 @@ use super::key_spec::{key, range};
 use super::{Answer, Args, Command, Rows, database};
 use crate::redis::command::arguments::{Unit, expire_time, expire_unit, integer, is, pairs};
 use crate::redis::database::Database;
-use crate::redis::database::{Expiry, SetCondition, SetOptions};
+use crate::redis::database::{Comparison, Expiry, SetCondition, SetOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::StringValue;
+use crate::redis::version::Comparisons;
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -43,8 +44,11 @@ fn get(db: &mut Database, args: Args<'_>) -> Answer {
 }
 
 fn set(db: &mut Database, args: Args<'_>) -> Answer {
-    let options = set_options(args, db.now_ms())?;
-    let outcome = db.set(args[1], args[2], options)?;
+    let (options, comparison) = set_options(args, db.now_ms(), db.profile.comparisons)?;
+    let outcome = match comparison {
+        None => db.set(args[1], args[2], options)?,
+        Some(comparison) => db.set_if(args[1], args[2], comparison, options)?,
+    };
     Ok(match (options.get, outcome.set) {
         (true, _) => Reply::bulk_or_nil(outcome.former.as_deref()),
         (false, true) => Reply::OK,
@@ -52,23 +56,38 @@ fn set(db: &mut Database, args: Args<'_>) -> Answer {
     })
 }
 
-/// `[NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`, in any order.
-fn set_options(args: Args<'_>, now: i64) -> Result<SetOptions, CommandError> {
+/// `[NX | XX | IFEQ value …] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`, in any order.
+fn set_options<'a>(
+    args: Args<'a>,
+    now: i64,
+    comparisons: Comparisons,
+) -> Result<(SetOptions, Option<Comparison<'a>>), CommandError> {
     let mut options = SetOptions::default();
-    let mut expire = None;
+    let (mut expire, mut comparison) = (None, None);
     let mut rest = args[3..].iter();
     while let Some(word) = rest.next() {
-        let unset = options.expiry == Expiry::Clear && expire.is_none();
-        if is(word, "nx") && options.condition != Some(SetCondition::IfPresent) {
+        let may_expire = |unit| {
+            options.expiry == Expiry::Clear && expire.is_none_or(|(_, earlier)| earlier == unit)
+        };
+        // After a comparison some versions take these words all the same.
+        let free = comparison.is_none() || comparisons.join_conditions;
+        if is(word, "nx") && free && options.condition != Some(SetCondition::IfPresent) {
             options.condition = Some(SetCondition::IfAbsent);
-        } else if is(word, "xx") && options.condition != Some(SetCondition::IfAbsent) {
+        } else if is(word, "xx") && free && options.condition != Some(SetCondition::IfAbsent) {
             options.condition = Some(SetCondition::IfPresent);
         } else if is(word, "get") {
             options.get = true;
         } else if is(word, "keepttl") && expire.is_none() {
             options.expiry = Expiry::Keep;
-        } else if let Some(unit) = expire_unit(word).filter(|_| unset) {
+        } else if let Some(unit) = expire_unit(word).filter(|unit| may_expire(*unit)) {
             expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
+        } else if let Some(found) = comparisons.read(word, rest.as_slice().first().copied())
+            && options.condition.is_none()
+            && free
+            && comparison.is_none_or(|earlier| found.is_like(earlier))
+        {
+            rest.next();
+            comparison = Some(found);
         } else {
             return Err(CommandError::Syntax);
         }
@@ -76,7 +95,7 @@ fn set_options(args: Args<'_>, now: i64) -> Result<SetOptions, CommandError> {
     if let Some((arg, unit)) = expire {
         options.expiry = Expiry::At(expire_time(arg, unit, now, "set")?);
     }
-    Ok(options)
+    Ok((options, comparison))
 }
 
 fn setnx(db: &mut Database, args: Args<'_>) -> Answer {
@@ -115,10 +134,11 @@ fn getex(db: &mut Database, args: Args<'_>) -> Answer {
     let mut expire = None;
     let mut rest = args[2..].iter();
     while let Some(word) = rest.next() {
-        let unset = expiry == Expiry::Keep && expire.is_none();
+        let may_expire =
+            |unit| expiry == Expiry::Keep && expire.is_none_or(|(_, earlier)| earlier == unit);
         if is(word, "persist") && expire.is_none() {
             expiry = Expiry::Clear;
-        } else if let Some(unit) = expire_unit(word).filter(|_| unset) {
+        } else if let Some(unit) = expire_unit(word).filter(|unit| may_expire(*unit)) {
             expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
         } else {
             return Err(CommandError::Syntax);

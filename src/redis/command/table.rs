@@ -118,6 +118,11 @@ impl<S> Table<S> {
         }
     }
 
+    /// The facts of the version.
+    pub(crate) fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Command<S>> {
         self.by_name.values().copied()
     }

@@ -32,11 +32,15 @@ pub(crate) struct Frequencies {
     /// The greater, the rarer a large counter is incremented.
     pub(crate) factor: u32,
     uses: Vec<Sds>,
+    /// Uses do not count now (`CLIENT NO-TOUCH`).
+    held: bool,
+    /// Nothing is counted, uses are only held.
+    only_holds: bool,
 }
 
 impl Frequencies {
     pub(crate) fn new(decay: u32, factor: u32) -> Frequencies {
-        Frequencies { decay, factor, uses: Vec::new() }
+        Frequencies { decay, factor, ..Frequencies::default() }
     }
 
     /// Returns a key's counter at this minute.
@@ -53,6 +57,24 @@ impl Database {
         self.frequencies = frequencies.map(Box::new);
     }
 
+    /// Begins or ends to ignore uses of keys.
+    pub(crate) fn hold_uses(&mut self, held: bool) {
+        if held {
+            let only_holds =
+                || Box::new(Frequencies { only_holds: true, ..Frequencies::default() });
+            self.frequencies.get_or_insert_with(only_holds).held = true;
+        } else if self.counting().is_none() {
+            self.frequencies = None;
+        } else if let Some(frequencies) = &mut self.frequencies {
+            frequencies.held = false;
+        }
+    }
+
+    /// Returns how uses are counted, if they are.
+    pub(super) fn counting(&self) -> Option<&Frequencies> {
+        self.frequencies.as_deref().filter(|frequencies| !frequencies.only_holds)
+    }
+
     /// The current minute, in 16 bits.
     fn minute(&self) -> u32 {
         (self.now_ms() / 60_000) as u32 & 0xffff
@@ -60,7 +82,7 @@ impl Database {
 
     /// Returns the clock of a key that is added now.
     pub(super) fn clock_of_new(&self) -> u32 {
-        match self.frequencies {
+        match self.counting() {
             None => self.lru_clock,
             Some(_) => self.minute() << 8 | INITIAL,
         }
@@ -82,7 +104,7 @@ impl Database {
     #[cold]
     fn remember_use(&mut self, slot: Slot) {
         let key = self.keyspace.entry(slot).key.clone();
-        if let Some(frequencies) = &mut self.frequencies {
+        if let Some(frequencies) = self.frequencies.as_mut().filter(|uses| !uses.held) {
             frequencies.uses.push(key);
         }
     }
@@ -123,14 +145,14 @@ impl Database {
 
     /// Returns the counter of a key's uses, or `None` if uses are not counted.
     pub(crate) fn frequency_of(&self, entry: &Entry) -> Option<u32> {
-        let frequencies = self.frequencies.as_ref()?;
+        let frequencies = self.counting()?;
         Some(frequencies.counter(entry.clock, self.minute()))
     }
 
     /// Sets the clock of a key that was not used for this many seconds, or the counter of its uses.
     /// Only the one that the policy reads has an effect.
     pub(super) fn set_age(&mut self, slot: Slot, idle: Option<u64>, frequency: Option<u8>) {
-        let clock = match (&self.frequencies, idle, frequency) {
+        let clock = match (self.counting(), idle, frequency) {
             (Some(_), _, Some(frequency)) => self.minute() << 8 | u32::from(frequency),
             (None, Some(idle), _) => {
                 // The server computes in 64 bits and stores 24 of them.

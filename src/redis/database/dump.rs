@@ -7,6 +7,7 @@ use super::keyspace::{Entry, Keyspace, NEVER};
 use super::notify::EventClasses;
 use crate::redis::error::CommandError;
 use crate::redis::rdb::{self, PayloadError, RdbError, Record};
+use crate::redis::value::{StringValue, Value};
 
 /// The options of `RESTORE`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,13 +46,16 @@ impl Database {
         if !options.replace {
             self.check_not_busy(key)?;
         }
-        let value = rdb::restore(payload, &self.limits, self.profile, !self.skips_checksums)
+        let mut value = rdb::restore(payload, &self.limits, self.profile, !self.skips_checksums)
             .map_err(|error| match error {
                 PayloadError::Footer => {
                     CommandError::text("ERR DUMP payload version or checksum are wrong")
                 }
                 PayloadError::Value => CommandError::text("ERR Bad data format"),
             })?;
+        if let Value::String(string) = &mut value {
+            *string = StringValue::within(string, self.longest_embedded());
+        }
         let deleted = options.replace && self.take(key).is_some();
         if options.expires_at.is_some_and(|at| self.is_past(at)) {
             if deleted {

@@ -54,7 +54,7 @@ impl Database {
 
     /// Returns whether uses are counted, for a policy that evicts by frequency.
     pub(crate) fn counts_uses(&self) -> bool {
-        self.frequencies.is_some()
+        self.counting().is_some()
     }
 
     /// `DEL`, `UNLINK`: removes a key. Returns whether it existed.

@@ -7,6 +7,7 @@ use super::{Database, draw};
 use crate::choice::Stream;
 use crate::redis::error::CommandError;
 use crate::redis::value::{End, Kind, LexBound, ListpackLimits, Sds, SortedSet, SortedSetEncoding};
+use crate::redis::version::Encodings;
 use std::ops::{Bound, Range};
 
 /// Limits which members `ZADD` changes.
@@ -163,8 +164,10 @@ impl Database {
         if members.is_empty() {
             return self.check_type::<SortedSet>(key).map(|()| ZaddOutcome::default());
         }
+        let encodings = self.profile.encodings;
         let Some(set) = self.set_for_zadd(key, options)? else { return Ok(ZaddOutcome::default()) };
         let (set, limits) = set;
+        make_room(set, members.iter().map(|(_, member)| *member), limits, encodings);
         let mut outcome = ZaddOutcome::default();
         for (score, member) in members {
             match put(set, member, *score, options, limits) {
@@ -196,7 +199,9 @@ impl Database {
         if by.is_nan() {
             return Err(CommandError::NotAFloat);
         }
+        let encodings = self.profile.encodings;
         let Some((set, limits)) = self.set_for_zadd(key, options)? else { return Ok(None) };
+        make_room(set, std::iter::once(member), limits, encodings);
         let before = set.score(member);
         if before.is_some() && options.condition == Some(ZaddCondition::IfAbsent) {
             return Ok(None);
@@ -427,6 +432,23 @@ impl Database {
         }
         let drawn = draw::by_count(random, set.len(), count)?.into_iter();
         Ok(drawn.filter_map(|index| set.get_index(index)).map(copy).collect())
+    }
+}
+
+/// Chooses the encoding by what a command names, whether it adds that or not.
+fn make_room(
+    set: &mut SortedSet,
+    mut members: impl ExactSizeIterator<Item: AsRef<[u8]>>,
+    limits: ListpackLimits,
+    encodings: Encodings,
+) {
+    if encodings.zadd_counts_members && members.len() > limits.max_entries {
+        set.force_skiplist();
+    }
+    if encodings.zadd_measures_members
+        && members.any(|member| member.as_ref().len() > limits.max_value)
+    {
+        set.force_skiplist();
     }
 }
 

@@ -8,7 +8,7 @@
 use super::Database;
 use super::notify::EventClasses;
 use crate::redis::error::CommandError;
-use crate::redis::value::{Stream, StreamEntry, StreamId, Trim};
+use crate::redis::value::{Deletion, References, Stream, StreamEntry, StreamId, Trim};
 
 /// The id that an entry is added with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,6 +207,54 @@ impl Database {
             self.changed(key, EventClasses::STREAM, "xdel", deleted as u64);
         }
         Ok(deleted)
+    }
+
+    /// `XDELEX`: deletes entries, with regard to the groups that know them. Returns what became of
+    /// each.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::WrongType`].
+    pub fn xdelex(
+        &mut self,
+        key: &[u8],
+        ids: &[StreamId],
+        references: References,
+    ) -> Result<Vec<Deletion>, CommandError> {
+        let Some(stream) = self.write::<Stream>(key)? else {
+            return Ok(vec![Deletion::Missing; ids.len()]);
+        };
+        let became = stream.delete_referenced(ids, references);
+        let became: Vec<Deletion> = became.into_iter().map(|(_, became)| became).collect();
+        let deleted = became.iter().filter(|became| **became == Deletion::Deleted).count();
+        if deleted > 0 {
+            self.changed(key, EventClasses::STREAM, "xdel", deleted as u64);
+        }
+        Ok(became)
+    }
+
+    /// `XACKDEL`: acknowledges entries of a group, and deletes them with regard to other groups.
+    /// Returns what became of each; all are missing if the group is.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::WrongType`].
+    pub fn xackdel(
+        &mut self,
+        key: &[u8],
+        group: &[u8],
+        ids: &[StreamId],
+        references: References,
+    ) -> Result<Vec<Deletion>, CommandError> {
+        let stream = self.read_mut::<Stream>(key)?;
+        let found = stream.and_then(|stream| stream.acknowledge_and_delete(group, ids, references));
+        let Some((became, lost)) = found else { return Ok(vec![Deletion::Missing; ids.len()]) };
+        if lost > 0 {
+            self.changed(key, EventClasses::STREAM, "xdel", 0);
+        }
+        let acknowledged = became.iter().filter(|became| **became != Deletion::Missing).count();
+        self.usage.changes += acknowledged as u64;
+        Ok(became)
     }
 
     /// `XTRIM`: removes the oldest entries. Returns how many.

@@ -96,7 +96,11 @@ impl Database {
             outcome.set = true;
             return Ok(outcome);
         }
-        self.put_keeping(key, Value::String(StringValue::new(value)), expires_at);
+        self.put_keeping(
+            key,
+            Value::String(StringValue::within(value, self.longest_embedded())),
+            expires_at,
+        );
         self.changed(key, EventClasses::STRING, "set", 1);
         if let Expiry::At(_) = options.expiry {
             self.notify(EventClasses::GENERIC, "expire", key);
@@ -154,7 +158,7 @@ impl Database {
     /// `MSET`: sets several strings.
     pub fn mset<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) {
         for (key, value) in pairs {
-            self.put(key, Value::String(StringValue::new(value)));
+            self.put(key, Value::String(StringValue::within(value, self.longest_embedded())));
             self.changed(key, EventClasses::STRING, "set", 1);
         }
     }
@@ -166,6 +170,44 @@ impl Database {
             return false;
         }
         self.mset(pairs.iter().copied());
+        true
+    }
+
+    /// `MSETEX`: sets several strings with one time to live, or none if the condition does not hold
+    /// of all keys. Returns whether they were set. A time in the past is stored nevertheless.
+    pub fn msetex(
+        &mut self,
+        pairs: &[(&[u8], &[u8])],
+        condition: Option<SetCondition>,
+        expiry: Expiry,
+    ) -> bool {
+        if let Some(condition) = condition {
+            let wanted = condition == SetCondition::IfPresent;
+            if pairs.iter().any(|(key, _)| self.seek(key).is_some() != wanted) {
+                return false;
+            }
+        }
+        for (key, value) in pairs {
+            let expires_at = match expiry {
+                Expiry::Clear => NEVER,
+                Expiry::At(at) => at.min(NEVER - 1),
+                Expiry::Keep => self.peek(key).map_or(NEVER, |entry| entry.expires_at()),
+            };
+            self.put_keeping(
+                key,
+                Value::String(StringValue::within(value, self.longest_embedded())),
+                expires_at,
+            );
+            let expires = matches!(expiry, Expiry::At(_));
+            let expire_first = self.profile.comparisons.msetex_counts_pairs;
+            if expires && expire_first {
+                self.notify(EventClasses::GENERIC, "expire", key);
+            }
+            self.changed(key, EventClasses::STRING, "set", 1);
+            if expires && !expire_first {
+                self.notify(EventClasses::GENERIC, "expire", key);
+            }
+        }
         true
     }
 
@@ -193,7 +235,10 @@ impl Database {
                 string.len()
             }
             None => {
-                self.insert(key, Value::String(StringValue::new(bytes)));
+                self.insert(
+                    key,
+                    Value::String(StringValue::within(bytes, self.longest_embedded())),
+                );
                 bytes.len()
             }
         };
@@ -299,6 +344,7 @@ impl Database {
     ///
     /// [`CommandError::WrongType`], [`CommandError::NotAFloat`], [`CommandError::NotFinite`].
     pub fn incrbyfloat(&mut self, key: &[u8], by: &[u8]) -> Result<String, CommandError> {
+        let most = self.longest_embedded();
         let text = match self.write::<StringValue>(key)? {
             Some(string) => {
                 let n = LongDouble::parse(string).ok_or(CommandError::NotAFloat)?;
@@ -308,7 +354,8 @@ impl Database {
                     return Err(CommandError::NotFinite);
                 }
                 let text = sum.format_human();
-                *string = StringValue::plain(text.as_bytes());
+                *string = StringValue::plain_within(text.as_bytes(), most);
+                self.settle_replaced(key);
                 text
             }
             None => {
@@ -317,7 +364,7 @@ impl Database {
                     return Err(CommandError::NotFinite);
                 }
                 let text = by.format_human();
-                self.insert(key, Value::String(StringValue::plain(text.as_bytes())));
+                self.insert(key, Value::String(StringValue::plain_within(text.as_bytes(), most)));
                 text
             }
         };

@@ -28,8 +28,17 @@ pub(crate) struct SlowDisk {
     /// Number of changes when the state was last updated, and when the last sync began.
     seen: u64,
     synced: u64,
+    /// Number of changes that were synced when the last sync ended.
+    known: u64,
     /// Number of writes during a sync.
     pub(crate) delayed: u64,
+}
+
+impl SlowDisk {
+    /// Number of changes that are known to be synced.
+    pub(super) fn known_synced(&self) -> u64 {
+        self.known
+    }
 }
 
 fn second(at: Instant) -> u64 {
@@ -61,6 +70,7 @@ impl Disk<'_> {
             delayed: disk.delayed,
             seen: changes,
             synced: changes,
+            known: changes,
             ..SlowDisk::default()
         };
     }
@@ -101,6 +111,14 @@ impl Disk<'_> {
         }
     }
 
+    /// Returns when the running sync ends, or the next one begins.
+    pub(crate) fn next_slow_sync(&mut self) -> Option<Instant> {
+        self.flush_append_only();
+        let disk = &self.state.slow_disk;
+        let begins = of_second(disk.last_sync.map_or(0, |last| last + 1));
+        disk.syncing.or_else(|| (disk.seen != disk.synced).then_some(begins.max(self.now)))
+    }
+
     /// Begins a sync. What was written by now is on disk when it ends.
     fn begin_sync(&mut self, at: Instant) {
         let ends = at + self.setup.fsync_time;
@@ -122,6 +140,7 @@ impl Disk<'_> {
         let disk = &mut self.state.slow_disk;
         disk.syncing = None;
         disk.postponed = None;
+        disk.known = disk.synced;
         if disk.seen != disk.synced && disk.last_sync.is_none_or(|last| second(at) > last) {
             self.begin_sync(at);
         }

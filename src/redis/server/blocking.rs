@@ -14,6 +14,7 @@
 //! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
 
 use super::propagate::Sent;
+use super::replication::Wanted;
 use super::{Request, Server};
 use crate::invariant::ensure;
 use crate::redis::command::attempt::Attempt;
@@ -49,6 +50,8 @@ pub(crate) struct Blocked {
 pub(crate) struct Blocking {
     clients: IndexMap<ClientId, Blocked, FxBuildHasher>,
     deadlines: BTreeSet<(Instant, ClientId)>,
+    /// When a client that waits for a sync of the append-only file may have what it waits for.
+    pub(crate) next_sync: Option<Instant>,
     /// The deadline of the wait whose command runs again.
     again: Option<Option<Instant>>,
 }
@@ -67,8 +70,17 @@ impl Blocking {
     /// Returns the clients that wait for replicas, in the order in which they began.
     pub(crate) fn waiting_for_replicas(&self) -> Vec<(ClientId, Attempt)> {
         let waits = self.clients.iter().map(|(client, blocked)| (*client, &blocked.attempt));
-        let waits = waits.filter(|(_, attempt)| matches!(attempt, Attempt::Replicas { .. }));
+        let waits = waits.filter(|(_, attempt)| {
+            matches!(attempt, Attempt::Replicas { .. } | Attempt::Synced { .. })
+        });
         waits.map(|(client, attempt)| (client, attempt.clone())).collect()
+    }
+
+    /// Returns whether a client waits for a sync of this server's append-only file.
+    pub(crate) fn waits_for_sync(&self) -> bool {
+        let waits =
+            |blocked: &Blocked| matches!(blocked.attempt, Attempt::Synced { local: true, .. });
+        self.clients.values().any(waits)
     }
 
     /// Number of blocked clients with a deadline.
@@ -416,10 +428,13 @@ impl Server {
     }
 
     /// Returns the reply to a blocked client that has waited in vain.
-    fn in_vain(&self, client: ClientId) -> Option<Reply> {
+    fn in_vain(&mut self, client: ClientId) -> Option<Reply> {
         Some(match &self.blocking.clients.get(&client)?.attempt {
             Attempt::Replicas { offset, .. } => Reply::count(self.replicas_with(*offset)),
-            attempt => attempt.in_vain(),
+            attempt => match Wanted::by(attempt) {
+                Some(wanted) => self.synced(wanted).reply(),
+                None => attempt.in_vain(),
+            },
         })
     }
 

@@ -59,6 +59,7 @@ pub(crate) fn table(version: Version) -> &'static Table<Server> {
 
 const GROUPS: &[&[Row]] = &[
     Rows::STRING,
+    Rows::STRING_COMPARE,
     Rows::LCS,
     Rows::BITMAP,
     Rows::HASH,
@@ -73,6 +74,7 @@ const GROUPS: &[&[Row]] = &[
     Rows::GEO,
     Rows::HYPERLOGLOG,
     Rows::STREAM,
+    Rows::STREAM_DELETE,
     streams::COMMANDS,
     Rows::STREAM_GROUPS,
     Rows::STREAM_INFO,

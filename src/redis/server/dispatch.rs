@@ -271,11 +271,16 @@ impl Server {
     ) -> Option<Reply> {
         self.stats.commands += 1;
         self.outbox.confirms(command.has(flag::PUBSUB) && command.name.ends_with("subscribe"));
-        let database = self.sessions.get(&client).map_or(0, |session| session.database);
+        let (database, no_touch) = self.sessions.get(&client).map_or((0, false), |session| {
+            (session.database, session.claims().is_some_and(|claims| claims.no_touch))
+        });
         let caller = Caller { client, database, origin };
         let was_idle = !self.is_asleep() && !self.is_busy();
         let feeds = self.replication.feeds;
         let before = feeds.then(|| self.before_effects(caller, command, args));
+        if no_touch && command.name != "touch" {
+            self.hold_uses(true);
+        }
         let answer = if self.acl.restricts
             && let Err(error) = self.check_sort(client, command, args)
         {
@@ -283,6 +288,9 @@ impl Server {
         } else {
             self.execute(caller, command, args)
         };
+        if no_touch {
+            self.hold_uses(false);
+        }
         self.count_uses();
         self.stats.of(command.name).calls += 1;
         // The server does not count the reply of `DEBUG ERROR` as an error.
@@ -309,6 +317,9 @@ impl Server {
         if self.is_watched() {
             let takes_time = was_idle && (self.is_asleep() || self.is_busy());
             self.watch_call((client, database, origin), command, args, takes_time);
+            if self.watchers.command_log.is_some() && origin != Origin::Script {
+                self.note_sizes(client, command, args, reply.as_ref());
+            }
         }
         if self.story.is_some() {
             self.tell_command((client, database), command, args, reply.as_ref());

@@ -299,6 +299,12 @@ impl Server {
         }
     }
 
+    /// Begins or ends to ignore uses of keys: a client does not touch them.
+    #[cold]
+    pub(super) fn hold_uses(&mut self, held: bool) {
+        self.databases.iter_mut().for_each(|database| database.hold_uses(held));
+    }
+
     #[cold]
     fn count_uses_of_all(&mut self) {
         let random: &mut Stream = &mut self.random;

@@ -89,7 +89,7 @@ impl Server {
         self.released.clear();
         self.sleep = Sleep::default();
         self.scripting.forget_process();
-        self.watchers = Watchers::default();
+        self.watchers = Watchers::new(self.profile());
         self.tracking = Tracking::default();
         self.eviction = Eviction::default();
         self.cron_paused = false;

@@ -18,6 +18,7 @@ mod failover;
 mod link;
 mod master;
 mod replica;
+mod synced;
 
 use super::propagate::Effect;
 use super::{ClientId, Server};
@@ -38,6 +39,7 @@ pub(crate) use link::Link;
 pub use link::{Dial, DialAction};
 #[cfg(feature = "lua")]
 pub(crate) use master::STALE;
+pub(crate) use synced::{NO_FILE, SyncedHistory, Wanted};
 
 /// The id of a history: 40 hexadecimal digits.
 pub(crate) type ReplicationId = Sds;
@@ -135,6 +137,8 @@ pub(crate) struct Replica {
     pub(crate) is_old: bool,
     /// The offset up to which it has confirmed the stream.
     pub(crate) acked: u64,
+    /// The offset up to which it has synced its append-only file, if it has told.
+    pub(crate) synced: Option<u64>,
     pub(crate) acked_at: Instant,
 }
 
@@ -167,6 +171,8 @@ pub(crate) struct Replication {
     pub(crate) former_id: Option<ReplicationId>,
     pub(crate) parts_at: Option<u64>,
     pub(crate) offset: u64,
+    /// How far the append-only file of this replica is synced.
+    pub(crate) synced: SyncedHistory,
     pub(crate) backlog: Option<Backlog>,
     pub(crate) replicas: IndexMap<ClientId, Replica, FxBuildHasher>,
     pub(crate) announced: IndexMap<ClientId, Announced, FxBuildHasher>,
@@ -217,6 +223,7 @@ impl Replication {
             former_id: None,
             parts_at: None,
             offset: 0,
+            synced: SyncedHistory::default(),
             backlog: None,
             replicas: IndexMap::default(),
             announced: IndexMap::default(),

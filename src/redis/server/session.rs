@@ -83,6 +83,8 @@ pub(crate) struct Claims {
     pub(crate) library_version: Sds,
     /// Its commands are no uses of keys (`CLIENT NO-TOUCH`).
     pub(crate) no_touch: bool,
+    /// It copies keys from another server (`CLIENT IMPORT-SOURCE`).
+    pub(crate) imports: bool,
     /// It follows redirections (`CLIENT CAPA`).
     pub(crate) redirects: bool,
 }

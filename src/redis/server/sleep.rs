@@ -131,10 +131,18 @@ impl Server {
             }
             Some(exec) => {
                 self.now = self.now.max(now);
-                for database in &mut self.databases {
-                    database.advance_within_transaction(now);
+                let stands_still = self.profile().time_stands_still;
+                if !stands_still {
+                    for database in &mut self.databases {
+                        database.advance_within_transaction(now);
+                    }
                 }
                 self.run_transaction(exec);
+                if stands_still && !self.is_asleep() {
+                    for database in &mut self.databases {
+                        database.advance_to(now);
+                    }
+                }
             }
         }
         self.sleep.read_at = asleep.read_at;

@@ -9,13 +9,17 @@
 //! Source: `slowlog.c`, `latency.c`, `replication.c` (`replicationFeedMonitors`), `server.c`
 //! (`call`).
 
+mod command_log;
+
 use super::Server;
 use super::command::Row;
 use crate::redis::command::{Args, Origin, flag};
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
+use crate::redis::version::Profile;
 use crate::time::Instant;
+use command_log::CommandLog;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
@@ -82,9 +86,16 @@ pub(crate) struct Watchers {
     /// Clients in `MONITOR`, in the order in which they began.
     pub(crate) monitors: Vec<ClientId>,
     pending: Option<Pending>,
+    /// The logs of large requests and replies, in versions that have them.
+    pub(crate) command_log: Option<Box<CommandLog>>,
 }
 
 impl Watchers {
+    pub(super) fn new(profile: &Profile) -> Watchers {
+        let command_log = profile.logs_sizes.then(Box::default);
+        Watchers { command_log, ..Watchers::default() }
+    }
+
     /// Removes a client that is gone.
     pub(crate) fn forget(&mut self, client: ClientId) {
         self.monitors.retain(|monitor| *monitor != client);
@@ -177,6 +188,7 @@ impl Server {
     pub(super) fn is_watched(&self) -> bool {
         !self.watchers.monitors.is_empty()
             || self.config.slow_log_threshold == 0
+            || self.watchers.command_log.is_some()
             || self.is_asleep()
             || self.is_busy()
     }
@@ -234,6 +246,19 @@ impl Server {
         }
     }
 
+    /// Returns an entry without its number and its measure.
+    fn slow_entry(&self, client: ClientId, words: Args<'_>) -> SlowEntry {
+        let by = self.sessions.get(&client);
+        SlowEntry {
+            id: 0,
+            time: self.calendar(self.now).as_secs(),
+            micros: 0,
+            args: shortened(words),
+            peer: by.map_or_else(String::new, |by| by.peer.clone()),
+            name: by.map_or_else(Sds::default, |by| by.name.clone()),
+        }
+    }
+
     fn add_to_slow_log(
         &mut self,
         client: ClientId,
@@ -246,15 +271,8 @@ impl Server {
         if threshold.is_ok_and(|threshold| micros >= threshold)
             && !command.has(flag::SKIP_SLOWLOG | flag::SKIP_COMMANDLOG)
         {
-            let by = self.sessions.get(&client);
-            let entry = SlowEntry {
-                id: self.watchers.next_id,
-                time: self.calendar(self.now).as_secs(),
-                micros,
-                args: shortened(words),
-                peer: by.map_or_else(String::new, |by| by.peer.clone()),
-                name: by.map_or_else(Sds::default, |by| by.name.clone()),
-            };
+            let id = self.watchers.next_id;
+            let entry = SlowEntry { id, micros, ..self.slow_entry(client, words) };
             self.watchers.next_id += 1;
             self.watchers.slow_log.push_front(entry);
         }

@@ -16,6 +16,14 @@ pub enum Operator {
     Or,
     /// Set where an odd number are set.
     Xor,
+    /// Set where the first is set, and none of the others.
+    Diff,
+    /// Set where any but the first is set, and the first is not.
+    Diff1,
+    /// Set where the first is set, and any of the others.
+    AndOr,
+    /// Set where exactly one is set.
+    One,
 }
 
 /// Returns the bit at an offset.
@@ -125,6 +133,13 @@ fn split(bytes: &[u8], range: Range<u64>) -> Option<(Option<Edge>, Middle<'_>, O
 /// Combines strings bit by bit. The result is as long as the longest of them.
 #[must_use]
 pub fn combine(operator: Operator, sources: &[&[u8]]) -> Vec<u8> {
+    match operator {
+        Operator::And | Operator::Or | Operator::Xor => {}
+        Operator::One => return exactly_one(sources),
+        Operator::Diff | Operator::Diff1 | Operator::AndOr => {
+            return beside_the_first(operator, sources);
+        }
+    }
     let len = sources.iter().map(|source| source.len()).max().unwrap_or(0);
     let Some((first, others)) = sources.split_first() else { return Vec::new() };
     let mut combined = Vec::with_capacity(len);
@@ -141,6 +156,34 @@ pub fn combine(operator: Operator, sources: &[&[u8]]) -> Vec<u8> {
     combined
 }
 
+/// Compares the first string with the union of the others.
+fn beside_the_first(operator: Operator, sources: &[&[u8]]) -> Vec<u8> {
+    let Some((first, others)) = sources.split_first() else { return Vec::new() };
+    let mut combined = combine(Operator::Or, others);
+    combined.resize(combined.len().max(first.len()), 0);
+    for (at, any) in combined.iter_mut().enumerate() {
+        let first = first.get(at).copied().unwrap_or(0);
+        *any = match operator {
+            Operator::Diff => first & !*any,
+            Operator::Diff1 => *any & !first,
+            _ => *any & first,
+        };
+    }
+    combined
+}
+
+fn exactly_one(sources: &[&[u8]]) -> Vec<u8> {
+    let len = sources.iter().map(|source| source.len()).max().unwrap_or(0);
+    let (mut once, mut twice) = (vec![0; len], vec![0; len]);
+    for source in sources {
+        for ((once, twice), byte) in once.iter_mut().zip(&mut twice).zip(*source) {
+            *twice |= *once & byte;
+            *once |= byte;
+        }
+    }
+    once.iter().zip(&twice).map(|(once, twice): (&u8, &u8)| once & !twice).collect()
+}
+
 const BLOCK: usize = 16 << 10;
 
 fn combine_block(operator: Operator, into: &mut [u8], from: &[u8]) {
@@ -152,6 +195,8 @@ fn combine_block(operator: Operator, into: &mut [u8], from: &[u8]) {
         }
         Operator::Or => both.iter_mut().zip(from).for_each(|(a, b)| *a |= b),
         Operator::Xor => both.iter_mut().zip(from).for_each(|(a, b)| *a ^= b),
+        // These are not combined source by source.
+        Operator::Diff | Operator::Diff1 | Operator::AndOr | Operator::One => {}
     }
 }
 
@@ -223,6 +268,22 @@ mod tests {
             prop_assert_eq!(combine(Operator::And, &slices), fold(|a, b| a & b));
             prop_assert_eq!(combine(Operator::Or, &slices), fold(|a, b| a | b));
             prop_assert_eq!(combine(Operator::Xor, &slices), fold(|a, b| a ^ b));
+            let count = |bit: usize| sources.iter().filter(|s| get(s, bit as u64)).count();
+            let first = |bit: usize| sources.first().is_some_and(|s| get(s, bit as u64));
+            let others = |bit: usize| count(bit) - usize::from(first(bit));
+            let bits_of = |operator| bits(&combine(operator, &slices));
+            for (at, bit) in bits_of(Operator::One).into_iter().enumerate() {
+                prop_assert_eq!(bit, count(at) == 1);
+            }
+            for (at, bit) in bits_of(Operator::Diff).into_iter().enumerate() {
+                prop_assert_eq!(bit, first(at) && others(at) == 0);
+            }
+            for (at, bit) in bits_of(Operator::Diff1).into_iter().enumerate() {
+                prop_assert_eq!(bit, !first(at) && others(at) > 0);
+            }
+            for (at, bit) in bits_of(Operator::AndOr).into_iter().enumerate() {
+                prop_assert_eq!(bit, first(at) && others(at) > 0);
+            }
         }
 
         #[test]

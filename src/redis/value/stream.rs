@@ -18,6 +18,7 @@ mod node;
 pub(crate) mod radix;
 mod range;
 mod read;
+mod references;
 mod trim;
 
 pub use crate::redis::value::listpack::Element;
@@ -27,6 +28,7 @@ pub use id::StreamId;
 pub use node::{Entry, StreamEntry};
 pub use range::{Entries, EntriesBack};
 pub use read::Delivery;
+pub use references::{Deletion, References};
 pub use trim::{Trim, TrimTo};
 
 use super::Sds;

@@ -1,9 +1,9 @@
 //! The string value: bytes, with the encoding that Redis would report.
 //!
 //! `int` is the canonical decimal text of an `i64`. `embstr` is up to 44 bytes that were set at
-//! once. `raw` is longer, or was changed in place (`APPEND`, `SETRANGE`, `SETBIT`), which reserves
-//! room to grow. The bytes are always available as a slice: `int` is a label here, not another
-//! representation.
+//! once; where the key counts (`version::Embedding`), it is another number. `raw` is longer, or was
+//! changed in place (`APPEND`, `SETRANGE`, `SETBIT`), which reserves room to grow. The bytes are
+//! always available as a slice: `int` is a label here, not another representation.
 //!
 //! Source: `object.c` (`tryObjectEncoding`), and experiments with the server.
 
@@ -56,19 +56,29 @@ impl StringValue {
     /// Returns the value that `SET` stores: an `int` if the bytes are the text of one.
     #[must_use]
     pub fn new(bytes: &[u8]) -> StringValue {
+        StringValue::within(bytes, EMBSTR_MAX)
+    }
+
+    /// As [`StringValue::new`], with another length of the longest `embstr`.
+    pub(crate) fn within(bytes: &[u8], most: usize) -> StringValue {
         if bytes.len() <= 20 && number::parse_i64(bytes).is_some() {
             return StringValue(Repr::Int { len: bytes.len() as u8, bytes: inline(bytes) });
         }
-        StringValue::plain(bytes)
+        StringValue::plain_within(bytes, most)
     }
 
     /// Returns the value of a computed text. It is never an `int`, even if the bytes are the text
     /// of one (`INCRBYFLOAT`).
     #[must_use]
     pub fn plain(bytes: &[u8]) -> StringValue {
+        StringValue::plain_within(bytes, EMBSTR_MAX)
+    }
+
+    /// As [`StringValue::plain`], with another length of the longest `embstr`.
+    pub(crate) fn plain_within(bytes: &[u8], most: usize) -> StringValue {
         if bytes.len() <= INLINE {
             StringValue(Repr::Inline { len: bytes.len() as u8, bytes: inline(bytes) })
-        } else if bytes.len() <= EMBSTR_MAX {
+        } else if bytes.len() <= most {
             StringValue(Repr::Embstr(bytes.into()))
         } else {
             StringValue::raw(bytes.to_vec())

@@ -6,7 +6,7 @@
 //!
 //! Source: each was observed on the real servers of these versions.
 
-use super::{Profile, Streams, Version, Versions, Waking};
+use super::{FieldSyntax, Hashes, Profile, Streams, Version, Versions, Waking};
 
 /// A fact of a profile that users notice.
 struct Fact {
@@ -58,9 +58,31 @@ const FACTS: &[Fact] = &[
          or transaction. Before, it came before the reply, or inside that of `EXEC`.",
     ),
     fact(
+        |p| p.time_stands_still,
+        "Time stands still in a transaction: `PTTL` after a sleep in `EXEC` shows the old value.",
+    ),
+    fact(
         |p| p.arguments.lset_cuts_index,
         "`LSET` cuts an index far out of range to 32 bits: `LSET list 4294967296 x` replaces the first element, where \
          before it was an error.",
+    ),
+    fact(
+        |p| p.rdb.hashes != Hashes::Plain,
+        "Fields of hashes may have deadlines: a field ends in its millisecond, with the event `hexpired`, and the hash \
+         goes with its last field. `HSET` of a field removes its deadline, `HINCRBY` keeps it.",
+    ),
+    fact(
+        |p| p.encodings.hash_listpackex && p.rdb.hashes != Hashes::Plain,
+        "A small hash in which a deadline was asked for is a `listpackex`, whose fields stand in the order of their \
+         deadlines.",
+    ),
+    fact(
+        |p| p.fields.past_expires,
+        "A field whose deadline is over already expires (`hexpired`). Redis deletes it (`hdel`).",
+    ),
+    fact(
+        |p| p.fields.syntax == FieldSyntax::Anywhere,
+        "The options of `HGETEX` and `HSETEX`, and the condition of `HEXPIRE`, may also follow the fields.",
     ),
     fact(
         |p| p.groups.create_consumers_at_once,
@@ -90,6 +112,21 @@ const FACTS: &[Fact] = &[
         |p| p.rdb.streams != Streams::Seen,
         "`XINFO CONSUMERS` and `XINFO STREAM FULL` also tell when a consumer last got something: `inactive`, `active-time`.",
     ),
+    fact(|p| p.comparisons.equal, "`SET` takes `IFEQ`: it sets only what is equal."),
+    fact(|p| p.comparisons.others, "`SET` takes `IFNE`, `IFDEQ` and `IFDNE` too."),
+    fact(
+        |p| p.arguments.bitop_takes_differences,
+        "`BITOP` takes `DIFF`, `DIFF1`, `ANDOR` and `ONE`.",
+    ),
+    fact(|p| p.streams.references, "`XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`."),
+    fact(
+        |p| p.streams.trims_references_approximately,
+        "An approximate trim (`~`) with `DELREF` or `ACKED` trims exactly. Before, it trimmed nothing.",
+    ),
+    fact(
+        |p| p.logs_sizes,
+        "The slow log is one of three command logs: the others have large requests and large replies.",
+    ),
     fact(|p| p.arguments.hscan_takes_novalues, "`HSCAN` takes `NOVALUES`."),
     fact(|p| p.arguments.xread_takes_last, "`XREAD` takes the id `+`: the last entry."),
     fact(|p| p.arguments.kill_takes_maxage, "`CLIENT KILL` takes `MAXAGE`."),
@@ -112,6 +149,23 @@ const FACTS: &[Fact] = &[
         "Scores are decimal: `ZADD key 0x1 member` is refused.",
     ),
     fact(
+        |p| p.encodings.zadd_counts_members,
+        "The number of members that `ZADD` names decides the encoding of the set, whether it adds them or not.",
+    ),
+    fact(
+        |p| p.encodings.zadd_measures_members,
+        "The longest member that `ZADD` names decides it too.",
+    ),
+    fact(
+        |p| p.encodings.embedding.beside_key,
+        "The length of the key counts for `OBJECT ENCODING` of a string: it is `embstr` if key and value have at most 41 \
+         bytes together.",
+    ),
+    fact(
+        |p| p.encodings.embedding.most > 100,
+        "A string is `embstr` if key and value have at most 113 bytes together, a time to live taking 8 of them.",
+    ),
+    fact(
         |p| !p.encodings.shares_integers,
         "`OBJECT REFCOUNT` of a small integer is 1: objects are no longer shared.",
     ),
@@ -132,6 +186,10 @@ const FACTS: &[Fact] = &[
     fact(
         |p| p.arguments.readonly_outside_cluster,
         "`READONLY` and `READWRITE` are accepted outside of a cluster.",
+    ),
+    fact(
+        |p| p.arguments.keyslot_outside_cluster,
+        "`CLUSTER KEYSLOT` is answered outside of a cluster.",
     ),
     fact(
         |p| p.arguments.client_ids_are_syntax,

@@ -1,6 +1,6 @@
 //! The profiles: the facts of each version.
 
-use super::Version;
+use super::{Embedding, Version};
 
 /// The facts of a version: everything in which versions differ beside the rows of the command table
 /// and the fields of `INFO`, which name the versions that have them ([`Versions`]).
@@ -23,6 +23,26 @@ pub(crate) struct Profile {
     /// A transaction selects its database within `MULTI`, as replicas are sent it.
     pub(crate) selects_in_multi: bool,
     pub(crate) groups: Groups,
+    pub(crate) streams: StreamRules,
+    pub(crate) comparisons: Comparisons,
+    pub(crate) rewrites: Rewrites,
+    /// Within a transaction that sleeps, keys are as old as when it began.
+    pub(crate) time_stands_still: bool,
+    /// The slow log is part of a log that also has large requests and replies.
+    pub(crate) logs_sizes: bool,
+}
+
+/// What masters and replicas tell each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rewrites {
+    /// `SET` with `PXAT` is kept as it is.
+    pub(crate) keep_pxat: bool,
+    /// A group's position follows the entries that it has read.
+    pub(crate) reads_set_position: bool,
+    /// The entries that a group has read do not move its position.
+    pub(crate) entries_keep_position: bool,
+    /// A replica also confirms how far its append-only file is synced.
+    pub(crate) confirm_syncs: bool,
 }
 
 /// The rules of groups of consumers.
@@ -34,6 +54,30 @@ pub(crate) struct Groups {
     pub(crate) lag_from_start: bool,
     /// A group cannot have read more entries than were added.
     pub(crate) cap_entries_read: bool,
+}
+
+/// What the commands on streams take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StreamRules {
+    /// `XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`.
+    pub(crate) references: bool,
+    /// An approximate trim with `DELREF` or `ACKED` trims exactly. Otherwise it does nothing.
+    pub(crate) trims_references_approximately: bool,
+}
+
+/// The comparisons of strings, and `MSETEX`, which came with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Comparisons {
+    /// `SET` takes `IFEQ`.
+    pub(crate) equal: bool,
+    /// It takes `IFNE`, `IFDEQ` and `IFDNE` too.
+    pub(crate) others: bool,
+    /// `NX`, `XX` and the same comparison may follow a comparison.
+    pub(crate) join_conditions: bool,
+    /// A comparison of `SET` that finds its key is a hit.
+    pub(crate) count_hits: bool,
+    /// `MSETEX` has an error of its own for missing pairs, and raises `expire` before `set`.
+    pub(crate) msetex_counts_pairs: bool,
 }
 
 /// The effect of a time to live that is over already.
@@ -99,6 +143,8 @@ pub(crate) struct Arguments {
     pub(crate) bit_ranges_first: bool,
     /// `BITCOUNT` takes a start without an end.
     pub(crate) bitcount_takes_start: bool,
+    /// `BITOP` takes `DIFF`, `DIFF1`, `ANDOR` and `ONE`.
+    pub(crate) bitop_takes_differences: bool,
     /// `XREAD` takes the id `+`, the last entry.
     pub(crate) xread_takes_last: bool,
     /// A cursor is an unsigned number, after spaces, and is checked before the key.
@@ -119,6 +165,8 @@ pub(crate) struct Arguments {
     pub(crate) unsubscribe_needs_subscription: bool,
     /// `CLIENT KILL` takes `MAXAGE`.
     pub(crate) kill_takes_maxage: bool,
+    /// `CLUSTER KEYSLOT` is answered outside of a cluster.
+    pub(crate) keyslot_outside_cluster: bool,
     /// `READONLY` and `READWRITE` are accepted outside of a cluster.
     pub(crate) readonly_outside_cluster: bool,
 }
@@ -173,6 +221,12 @@ pub(crate) struct Encodings {
     pub(crate) hash_listpackex: bool,
     /// Small integers share one object, with the greatest reference count.
     pub(crate) shares_integers: bool,
+    /// The number of members that `ZADD` names decides the encoding, whether it adds them or not.
+    pub(crate) zadd_counts_members: bool,
+    /// The longest of them does too.
+    pub(crate) zadd_measures_members: bool,
+    /// Which strings are `embstr`.
+    pub(crate) embedding: Embedding,
 }
 
 /// The names and numbers by which the server introduces itself.
@@ -225,6 +279,8 @@ pub(crate) struct Numbers {
 pub(crate) struct Texts {
     /// The error of an unknown command without arguments does not speak of arguments.
     pub(crate) unknown_command_has_no_tail: bool,
+    /// The last line of `HELP` says *Print*, not *Prints*.
+    pub(crate) help_is_imperative: bool,
     /// `XREAD` and `XREADGROUP` name themselves when streams and ids do not match.
     pub(crate) unbalanced_names_command: bool,
     /// That error of `XREAD` also offers the id `+`.
@@ -255,6 +311,9 @@ pub(super) const REDIS_7_0: Profile = Profile {
         list_listpack: false,
         hash_listpackex: false,
         shares_integers: true,
+        zadd_counts_members: false,
+        zadd_measures_members: false,
+        embedding: Embedding::VALUE_ALONE,
     },
     rdb: Rdb { version: 10, streams: Streams::Seen, hashes: Hashes::Plain },
     blocking: Waking::Serves,
@@ -268,6 +327,22 @@ pub(super) const REDIS_7_0: Profile = Profile {
         lag_from_start: false,
         cap_entries_read: false,
     },
+    streams: StreamRules { references: false, trims_references_approximately: false },
+    comparisons: Comparisons {
+        equal: false,
+        others: false,
+        join_conditions: false,
+        count_hits: false,
+        msetex_counts_pairs: false,
+    },
+    rewrites: Rewrites {
+        keep_pxat: false,
+        reads_set_position: false,
+        entries_keep_position: false,
+        confirm_syncs: false,
+    },
+    time_stands_still: false,
+    logs_sizes: false,
 };
 
 const REDIS: Product = Product {
@@ -302,14 +377,21 @@ pub(super) const REDIS_7_2: Profile = Profile {
     version: Version::Redis7_2,
     product: redis("7.2.6", "12.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
-    texts: Texts { unbalanced_names_command: true, ..TEXTS },
-    encodings: Encodings { set_listpack: true, list_listpack: true, ..REDIS_7_0.encodings },
+    texts: Texts { help_is_imperative: true, unbalanced_names_command: true, ..TEXTS },
+    encodings: Encodings {
+        set_listpack: true,
+        list_listpack: true,
+        zadd_counts_members: true,
+        ..REDIS_7_0.encodings
+    },
     rdb: Rdb { version: 11, streams: Streams::Active, ..REDIS_7_0.rdb },
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
     messages_follow_reply: true,
+    time_stands_still: true,
     selects_in_multi: true,
     groups: Groups { create_consumers_at_once: true, ..REDIS_7_0.groups },
+    rewrites: Rewrites { keep_pxat: true, confirm_syncs: true, ..REDIS_7_0.rewrites },
     ..REDIS_7_0
 };
 
@@ -318,6 +400,7 @@ pub(super) const REDIS_7_4: Profile = Profile {
     product: redis("7.4.1", "12.2.0"),
     encodings: Encodings { hash_listpackex: true, ..REDIS_7_2.encodings },
     rdb: Rdb { version: 12, hashes: Hashes::Relative, ..REDIS_7_2.rdb },
+    rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     arguments: ARGUMENTS_7_4,
     fields: Fields { counter: Some("subexpiry"), mark_digest: true, ..FIELDS },
     ..REDIS_7_2
@@ -337,8 +420,14 @@ pub(super) const REDIS_8_0: Profile = Profile {
 pub(super) const REDIS_8_2: Profile = Profile {
     version: Version::Redis8_2,
     product: redis("8.2.3", "14.2.1"),
-    encodings: Encodings { shares_integers: false, ..REDIS_8_0.encodings },
+    encodings: Encodings {
+        shares_integers: false,
+        embedding: Embedding::REDIS_8_2,
+        ..REDIS_8_0.encodings
+    },
     groups: Groups { cap_entries_read: true, ..REDIS_8_0.groups },
+    arguments: Arguments { bitop_takes_differences: true, ..REDIS_8_0.arguments },
+    streams: StreamRules { references: true, ..REDIS_8_0.streams },
     ..REDIS_8_0
 };
 
@@ -348,6 +437,16 @@ pub(super) const REDIS_8_6: Profile = Profile {
     texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
     rdb: Rdb { version: 13, streams: Streams::Idempotent, ..REDIS_8_2.rdb },
     fields: Fields { syntax: FieldSyntax::Anywhere, ..REDIS_8_2.fields },
+    encodings: Encodings { embedding: Embedding::REDIS_8_6, ..REDIS_8_2.encodings },
+    rewrites: Rewrites { entries_keep_position: true, ..REDIS_8_2.rewrites },
+    streams: StreamRules { references: true, trims_references_approximately: true },
+    comparisons: Comparisons {
+        equal: true,
+        others: true,
+        join_conditions: true,
+        count_hits: true,
+        msetex_counts_pairs: true,
+    },
     ..REDIS_8_2
 };
 
@@ -355,16 +454,24 @@ pub(super) const VALKEY_8_0: Profile = Profile {
     version: Version::Valkey8_0,
     product: valkey("8.0.1", "12.2.0"),
     arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
+    encodings: Encodings { zadd_measures_members: true, ..REDIS_7_2.encodings },
     past: Past { expires: false, is_stored: false },
+    rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     ..REDIS_7_2
 };
 
 pub(super) const VALKEY_8_1: Profile = Profile {
     version: Version::Valkey8_1,
     product: valkey("8.1.8", "10.2.1"),
-    encodings: Encodings { shares_integers: false, ..VALKEY_8_0.encodings },
+    encodings: Encodings {
+        shares_integers: false,
+        embedding: Embedding::VALKEY_8_1,
+        ..VALKEY_8_0.encodings
+    },
     arguments: Arguments { client_ids_are_syntax: true, ..ARGUMENTS_VALKEY },
     past: Past { expires: true, is_stored: false },
+    comparisons: Comparisons { equal: true, ..VALKEY_8_0.comparisons },
+    logs_sizes: true,
     ..VALKEY_8_0
 };
 
@@ -389,10 +496,12 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         sets_are_sent_bare: true,
         ..FIELDS
     },
+    encodings: Encodings { embedding: Embedding::VALKEY_9_1, ..VALKEY_8_1.encodings },
     arguments: Arguments {
         bounds_are_decimal: true,
         scores_are_decimal: true,
         getex_expiry_first: true,
+        keyslot_outside_cluster: true,
         ..VALKEY_8_1.arguments
     },
     ..VALKEY_8_1
@@ -415,6 +524,7 @@ const FIELDS: Fields = Fields {
 
 const TEXTS: Texts = Texts {
     unknown_command_has_no_tail: false,
+    help_is_imperative: false,
     unbalanced_names_command: false,
     unbalanced_offers_last: false,
     missing_position_is_named: false,
@@ -428,6 +538,7 @@ const ARGUMENTS: Arguments = Arguments {
     timeouts_have_a_range: false,
     bit_ranges_first: false,
     bitcount_takes_start: false,
+    bitop_takes_differences: false,
     xread_takes_last: false,
     cursors_are_unsigned: false,
     hscan_takes_novalues: false,
@@ -438,6 +549,7 @@ const ARGUMENTS: Arguments = Arguments {
     client_ids_are_syntax: false,
     unsubscribe_needs_subscription: false,
     kill_takes_maxage: false,
+    keyslot_outside_cluster: false,
     readonly_outside_cluster: false,
 };
 

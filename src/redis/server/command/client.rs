@@ -30,6 +30,7 @@ pub(super) const SUBCOMMANDS: &[Row] = &[
     server("client|no-touch", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.", client_no_touch).in_versions(Versions::SINCE_7_2),
     server("client|setinfo", 4, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Sets information specific to the client or connection.", client_setinfo).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]).in_versions(Versions::SINCE_7_2),
     server("client|capa", -3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "A client claims its capability.", client_capa).in_versions(Versions::VALKEY),
+    server("client|import-source", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Mark this client as an import source when server is in import mode.", client_import_source).in_versions(Versions::VALKEY_SINCE_8_1),
     server("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Stop processing commands from clients for some time", client_pause),
     flow("client|reply", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Instruct the server whether to reply to commands", client_reply),
     server("client|setname", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set the current connection name", client_setname),
@@ -91,6 +92,19 @@ fn client_capa(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
+/// `ON | OFF`: the client copies keys from another server. It is shown, and has no other effect.
+fn client_import_source(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    let (on, off) = (is(args[2], "on"), is(args[2], "off"));
+    if !off && server.word("import-mode") != Some("yes") {
+        return Err(CommandError::text("ERR Server is not in import mode"));
+    }
+    if !on && !off {
+        return Err(CommandError::Syntax);
+    }
+    server.session_mut(caller.client).claims_mut().imports = on;
+    Ok(Reply::OK)
+}
+
 /// Returns whether all bytes are printable ASCII: `CLIENT LIST` separates fields by spaces.
 fn is_one_word(text: &[u8]) -> bool {
     text.iter().all(|byte| (b'!'..=b'~').contains(byte))
@@ -124,6 +138,7 @@ pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> Stri
         ('b', server.blocking.is_blocked(client) || session.postponed),
         ('e', session.no_evict),
         ('T', session.claims().is_some_and(|claims| claims.no_touch)),
+        ('I', session.claims().is_some_and(|claims| claims.imports)),
     ];
     flags.extend(marks.into_iter().filter(|(_, set)| *set).map(|(mark, _)| mark));
     if flags.is_empty() {

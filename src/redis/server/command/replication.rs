@@ -3,7 +3,7 @@
 //! Source: `replication.c`.
 
 use super::{Flow, Row};
-use crate::redis::command::arguments::{integer, is};
+use crate::redis::command::arguments::{count, integer, is, timeout_in_millis};
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::flag::*;
 use crate::redis::command::{Answer, Args, Caller, Origin, flow, server};
@@ -11,8 +11,9 @@ use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
-use crate::redis::server::replication::{Announced, FailoverOptions, Stage};
+use crate::redis::server::replication::{Announced, FailoverOptions, NO_FILE, Stage, Wanted};
 use crate::redis::value::{Sds, number};
+use crate::redis::version::Versions;
 use std::time::Duration;
 
 const INTERNAL: u32 = ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI;
@@ -26,6 +27,7 @@ pub(super) const COMMANDS: &[Row] = &[
     flow("psync", -3, INTERNAL, &[], &[], "Internal command used for replication", psync),
     flow("sync", 1, INTERNAL, &[], &[], "Internal command used for replication", psync),
     flow("replconf", -1, ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY, &[], &[], "An internal command for configuring the replication stream", replconf),
+    flow("waitaof", 4, BLOCKING, &["connection"], &[], "Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the master and/or replicas.", waitaof).in_versions(Versions::SINCE_7_2).tips(&["request_policy:all_shards", "response_policy:agg_min"]),
     flow("wait", 3, NOSCRIPT, &["connection"], &[], "Wait for the synchronous replication of all the write commands sent in the context of the current connection", wait).tips(&["request_policy:all_shards", "response_policy:agg_min"]),
 ];
 
@@ -159,7 +161,12 @@ fn replconf(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
         let (option, value) = (pair[0], pair[1]);
         if is(option, "ack") {
             if let Some(offset) = number::parse_i64(value).and_then(|at| u64::try_from(at).ok()) {
-                server.acknowledged(client, offset);
+                let synced = match args {
+                    [_, _, _, word, synced] if is(word, "fack") => number::parse_i64(synced),
+                    _ => None,
+                };
+                let synced = synced.and_then(|offset| u64::try_from(offset).ok());
+                server.acknowledged(client, offset, synced);
             }
             return Ok(None);
         }
@@ -230,4 +237,40 @@ fn wait(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let deadline = (millis > 0).then(|| server.now + Duration::from_millis(millis));
     server.replication.wants_acks = true;
     Ok(server.block(caller, &[], Attempt::Replicas { count, offset }, deadline))
+}
+
+/// `numlocal numreplicas milliseconds`.
+fn waitaof(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
+    let local = match integer(args[1])? {
+        0 => false,
+        1 => true,
+        _ => {
+            return Err(CommandError::text(
+                "ERR value is out of range, value must between 0 and 1",
+            ));
+        }
+    };
+    let replicas = count(args[2])?;
+    let deadline = timeout_in_millis(server.now, args[3])?;
+    if server.replication.is_replica() {
+        return Err(CommandError::text(
+            "ERR WAITAOF cannot be used with replica instances. Please also note that writes to \
+             replicas are just local and are not propagated.",
+        ));
+    }
+    if local && !server.config.append_only {
+        return Err(NO_FILE);
+    }
+    let offset = server.sessions.get(&caller.client).map_or(0, |session| session.written);
+    let (changes, _) = server.changes_and_synced();
+    let wanted = Wanted { local, changes, replicas, offset };
+    let synced = server.synced(wanted);
+    if synced.suffices(wanted) || !caller.origin.may_wait() {
+        return Ok(Some(synced.reply()));
+    }
+    server.replication.wants_acks = true;
+    let reply =
+        server.block(caller, &[], Attempt::Synced { local, changes, replicas, offset }, deadline);
+    server.watch_syncs();
+    Ok(reply)
 }

@@ -11,6 +11,7 @@ use crate::redis::command::{
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
+use crate::redis::version::Versions;
 
 const RUN: u32 = NOSCRIPT | STALE | SKIP_MONITOR | MAY_REPLICATE | NO_MANDATORY_KEYS | MOVABLEKEYS;
 const RUN_RO: u32 = READONLY | NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS;
@@ -37,6 +38,7 @@ const SCRIPT: &[Row] = &[
     help("script|help", 2, LOADING | STALE, &["scripting"], &[], "Show helpful text about the different subcommands"),
     server("script|exists", -3, NOSCRIPT, &["scripting"], &[], "Check existence of scripts in the script cache.", Server::script_exists).tips(&["request_policy:all_shards", "response_policy:agg_logical_and"]),
     server("script|flush", -2, NOSCRIPT, &["scripting"], &[], "Remove all the scripts from the script cache.", script_flush).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+    server("script|show", 3, NOSCRIPT, &["scripting"], &[], "Show server-side Lua script in the script cache.", Server::script_show).in_versions(Versions::VALKEY),
     server("script|load", 3, NOSCRIPT | STALE, &["scripting"], &[], "Load the specified Lua script into the script cache.", Server::script_load).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     server("script|kill", 2, NOSCRIPT | ALLOW_BUSY, &["scripting"], &[], "Kill the script currently in execution.", Server::script_kill).tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
 ];

@@ -7,7 +7,10 @@ use crate::redis::command::{Answer, Args, Caller, container, help, server, wrong
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
+use crate::redis::server::slow::SlowEntry;
 use crate::redis::value::number;
+use crate::redis::version::Versions;
+use std::collections::VecDeque;
 
 const READ: u32 = ADMIN | LOADING | STALE;
 const LATENCY: u32 = ADMIN | NOSCRIPT | LOADING | STALE;
@@ -15,6 +18,7 @@ const LATENCY: u32 = ADMIN | NOSCRIPT | LOADING | STALE;
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
     container("slowlog", -2, 0, &[], "A container for slow log commands", SLOWLOG),
+    container("commandlog", -2, 0, &[], "A container for command log commands.", COMMANDLOG).in_versions(Versions::VALKEY_SINCE_8_1),
     container("latency", -2, 0, &[], "A container for latency diagnostics commands", LATENCIES),
     server("monitor", 1, LATENCY, &[], &[], "Listen for all requests received by the server in real time", monitor),
 ];
@@ -25,6 +29,14 @@ const SLOWLOG: &[Row] = &[
     help("slowlog|help", 2, LOADING | STALE, &[], &[], "Show helpful text about the different subcommands"),
     server("slowlog|len", 2, READ, &[], &[], "Get the slow log's length", slowlog_len).tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"]),
     server("slowlog|reset", 2, READ, &[], &[], "Clear all entries from the slow log", slowlog_reset).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+];
+
+#[rustfmt::skip]
+const COMMANDLOG: &[Row] = &[
+    server("commandlog|get", 4, READ, &[], &[], "Returns the specified command log's entries.", commandlog_get).tips(&["request_policy:all_nodes", "nondeterministic_output"]),
+    help("commandlog|help", 2, LOADING | STALE, &[], &[], "Show helpful text about the different subcommands."),
+    server("commandlog|len", 3, READ, &[], &[], "Returns the number of entries in the specified type of command log.", commandlog_len).tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"]),
+    server("commandlog|reset", 3, READ, &[], &[], "Clears all entries from the specified type of command log.", commandlog_reset).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
 #[rustfmt::skip]
@@ -42,18 +54,27 @@ fn integer(n: u64) -> Reply {
     Reply::Integer(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
+/// Reads a number of entries, of which -1 is all.
+fn entry_count(count: &[u8]) -> Result<usize, CommandError> {
+    let wrong = CommandError::text("ERR count should be greater than or equal to -1");
+    let count = number::parse_i64(count).filter(|count| *count >= -1).ok_or(wrong)?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 /// `[count]`. -1 is all.
 fn slowlog_get(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
-    let wrong = CommandError::text("ERR count should be greater than or equal to -1");
     let count = match &args[2..] {
         [] => 10,
-        [count] => number::parse_i64(count).filter(|count| *count >= -1).ok_or(wrong)?,
+        [count] => entry_count(count)?,
         _ => {
             return Err(wrong_subcommand(args, "SLOWLOG"));
         }
     };
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let entries = server.watchers.slow_log.iter().take(count).map(|entry| {
+    Ok(entries(&server.watchers.slow_log, count))
+}
+
+fn entries(log: &VecDeque<SlowEntry>, count: usize) -> Reply {
+    let entries = log.iter().take(count).map(|entry| {
         Reply::Array(vec![
             integer(entry.id),
             integer(entry.time),
@@ -63,7 +84,41 @@ fn slowlog_get(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
             Reply::bulk(&entry.name),
         ])
     });
-    Ok(Reply::Array(entries.collect()))
+    Reply::Array(entries.collect())
+}
+
+/// Returns the log of a type.
+fn log_of<'a>(
+    server: &'a mut Server,
+    kind: &[u8],
+) -> Result<&'a mut VecDeque<SlowEntry>, CommandError> {
+    let unknown = CommandError::text(
+        "ERR type should be one of the following: slow, large-request, large-reply",
+    );
+    if is(kind, "slow") {
+        return Ok(&mut server.watchers.slow_log);
+    }
+    let log = server.watchers.command_log.as_mut().ok_or(unknown.clone())?;
+    match () {
+        () if is(kind, "large-request") => Ok(&mut log.requests.entries),
+        () if is(kind, "large-reply") => Ok(&mut log.replies.entries),
+        () => Err(unknown),
+    }
+}
+
+/// `count slow | large-request | large-reply`. -1 is all.
+fn commandlog_get(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let count = entry_count(args[2])?;
+    Ok(entries(log_of(server, args[3])?, count))
+}
+
+fn commandlog_len(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    Ok(Reply::count(log_of(server, args[2])?.len()))
+}
+
+fn commandlog_reset(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    log_of(server, args[2])?.clear();
+    Ok(Reply::OK)
 }
 
 fn slowlog_len(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {

@@ -9,7 +9,7 @@
 
 use super::{fields, words};
 use crate::redis::command::Args;
-use crate::redis::command::arguments::is;
+use crate::redis::command::arguments::{Unit, expire_time, expire_unit, is};
 use crate::redis::command::attempt::Attempt;
 use crate::redis::database::Database;
 use crate::redis::reply::Reply;
@@ -42,7 +42,15 @@ pub(super) fn effects(
     match command {
         // Their effects are those of the commands that they have called.
         "exec" | "eval" | "evalsha" | "eval_ro" | "evalsha_ro" | "fcall" | "fcall_ro" => Vec::new(),
-        "set" => vec![set(args, expiry())],
+        "set" if db.stored(key).is_none() && !db.profile.past.is_stored => {
+            // A time in the past has removed the key.
+            vec![words(&[removal, key])]
+        }
+        "set" => vec![set(db, args, expiry())],
+        "msetex" => vec![msetex(db, args)],
+        // Without a comparison it is sent as it is.
+        "delex" if args.len() > 2 => vec![words(&[b"DEL", key])],
+        "delifeq" => vec![words(&[b"DEL", key])],
         "setex" | "psetex" => match expiry() {
             Some(at) => {
                 vec![vec!["SET".into(), key.into(), args[3].into(), "PXAT".into(), number(&at)]]
@@ -94,15 +102,36 @@ pub(super) fn effects(
     }
 }
 
-/// `SET`: with an absolute expiry time, and without `GET`.
-fn set(args: Args<'_>, expiry: Option<i64>) -> Vec<Sds> {
+/// `SET`: with an absolute expiry time, and without `GET`. Later versions send one with an absolute
+/// time as it is.
+fn set(db: &Database, args: Args<'_>, expiry: Option<i64>) -> Vec<Sds> {
     let has = |name: &str| args[3..].iter().any(|word| is(word, name));
+    if db.profile.rewrites.keep_pxat && has("pxat") {
+        return words(args);
+    }
     let expires = ["ex", "px", "exat", "pxat"].iter().any(|name| has(name));
     if expires && let Some(at) = expiry {
         return vec!["SET".into(), args[1].into(), args[2].into(), "PXAT".into(), number(&at)];
     }
     let kept = args.iter().enumerate().filter(|(at, word)| *at < 3 || !is(word, "get"));
     kept.map(|(_, word)| Sds::new(word)).collect()
+}
+
+/// `MSETEX`: with an absolute expiry time.
+fn msetex(db: &Database, args: Args<'_>) -> Vec<Sds> {
+    let mut words = words(args);
+    let pairs = parse_i64(args[1]).and_then(|keys| usize::try_from(keys).ok()).unwrap_or(0);
+    let options = pairs.saturating_mul(2).saturating_add(2)..args.len().saturating_sub(1);
+    for at in options {
+        if let Some(unit) = expire_unit(args[at])
+            && unit != (Unit { seconds: false, absolute: true })
+            && let Ok(time) = expire_time(args[at + 1], unit, db.now_ms(), "msetex")
+        {
+            words[at] = "PXAT".into();
+            words[at + 1] = number(&time);
+        }
+    }
+    words
 }
 
 fn spop(db: &Database, key: &[u8], reply: Option<&Reply>) -> Effects {
@@ -153,7 +182,7 @@ pub(super) fn end_of_stream_options(args: Args<'_>) -> usize {
     let mut at = 2;
     while let Some(word) = args.get(at) {
         at += match () {
-            () if is(word, "nomkstream") => 1,
+            () if ["nomkstream", "keepref", "delref", "acked"].iter().any(|o| is(word, o)) => 1,
             () if is(word, "limit") => 2,
             () if is(word, "maxlen") || is(word, "minid") => {
                 2 + usize::from(args.get(at + 1).is_some_and(|mark| *mark == b"~" || *mark == b"="))
@@ -246,6 +275,9 @@ pub(super) fn served(attempt: &Attempt, called: &str, key: &[u8], reply: &Reply)
         Attempt::Move { from, to, destination } => {
             vec![words(&[b"LMOVE", key, destination, side(*from), side(*to)])]
         }
-        Attempt::Replicas { .. } | Attempt::Read { .. } | Attempt::ReadGroup { .. } => Vec::new(),
+        Attempt::Replicas { .. }
+        | Attempt::Synced { .. }
+        | Attempt::Read { .. }
+        | Attempt::ReadGroup { .. } => Vec::new(),
     }
 }

@@ -110,13 +110,18 @@ impl GroupBefore {
             effects.push(self.position(group));
             return effects;
         }
+        let rules = db.profile.rewrites;
         let Some(first) = self.last_id.next() else { return effects };
         for entry in stream.range(first, group.last_id()) {
             if let Some(pending) = group.pending().get(&entry.id()) {
                 let owner = group.owner(pending).name().clone();
                 let nack = (owner, pending.delivered_at, pending.deliveries);
-                effects.push(self.xclaim(entry.id().to_string().into(), &nack, entry.id()));
+                let position = if rules.entries_keep_position { self.last_id } else { entry.id() };
+                effects.push(self.xclaim(entry.id().to_string().into(), &nack, position));
             }
+        }
+        if rules.reads_set_position {
+            effects.push(self.position(group));
         }
         effects
     }

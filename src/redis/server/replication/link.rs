@@ -259,7 +259,13 @@ impl Server {
     pub(crate) fn confirm(&mut self) {
         if self.replication.link.as_ref().is_some_and(|link| link.is_connected()) {
             let offset = Sds::from(self.replication.offset.to_string());
-            let bytes = encoded(&["REPLCONF".into(), "ACK".into(), offset]);
+            let mut words: Vec<Sds> = vec!["REPLCONF".into(), "ACK".into(), offset];
+            if self.profile().rewrites.confirm_syncs
+                && let Some(synced) = self.synced_offset()
+            {
+                words.extend(["FACK".into(), synced.to_string().into()]);
+            }
+            let bytes = encoded(&words);
             self.dial(DialAction::Send(bytes));
         }
     }

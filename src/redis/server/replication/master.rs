@@ -9,6 +9,7 @@
 //!
 //! Source: `replication.c`.
 
+use super::synced::Wanted;
 use super::{NO_ID, Replica, Stage, encoded};
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::{Args, flag};
@@ -101,7 +102,7 @@ impl Server {
         };
         let stage = Stage::Waits(self.now + delay);
         let is_old = position.is_none();
-        let replica = Replica { stage, is_old, acked: 0, acked_at: self.now };
+        let replica = Replica { stage, is_old, acked: 0, synced: None, acked_at: self.now };
         self.replication.replicas.insert(client, replica);
         if delay.is_zero() {
             self.send_data_set(|due| due);
@@ -142,7 +143,7 @@ impl Server {
             self.outbox.bytes(client, missed);
         }
         let stage = Stage::Online;
-        let replica = Replica { stage, is_old: false, acked: 0, acked_at: self.now };
+        let replica = Replica { stage, is_old: false, acked: 0, synced: None, acked_at: self.now };
         self.replication.replicas.insert(client, replica);
         self.observe_role();
     }
@@ -168,7 +169,8 @@ impl Server {
                 continue;
             }
             let is_old = replica.is_old;
-            *replica = Replica { stage: Stage::Online, is_old, acked: 0, acked_at: now };
+            *replica =
+                Replica { stage: Stage::Online, is_old, acked: 0, synced: None, acked_at: now };
             let announced = self.replication.announced.get(client);
             let parting = match announced.is_some_and(|announced| announced.asks_for_parting) {
                 true => format!(" {former} {parts_at}"),
@@ -185,10 +187,11 @@ impl Server {
     }
 
     /// Notes that a replica has confirmed the stream up to this offset.
-    pub(crate) fn acknowledged(&mut self, client: ClientId, offset: u64) {
+    pub(crate) fn acknowledged(&mut self, client: ClientId, offset: u64, synced: Option<u64>) {
         let now = self.now;
         let Some(replica) = self.replication.replicas.get_mut(&client) else { return };
         replica.acked = replica.acked.max(offset);
+        replica.synced = replica.synced.max(synced);
         replica.acked_at = now;
         self.serve_waits();
     }
@@ -200,12 +203,17 @@ impl Server {
     }
 
     /// Releases the clients for which enough replicas have confirmed their writes.
-    fn serve_waits(&mut self) {
+    pub(in super::super) fn serve_waits(&mut self) {
         for (client, attempt) in self.blocking.waiting_for_replicas() {
-            let Attempt::Replicas { count, offset } = attempt else { continue };
-            let have = self.replicas_with(offset);
-            if have >= count {
-                self.release_blocked(client, Reply::count(have), false, false);
+            let reply = match attempt {
+                Attempt::Replicas { count, offset } => {
+                    let have = self.replicas_with(offset);
+                    (have >= count).then(|| Reply::count(have))
+                }
+                ref attempt => Wanted::by(attempt).and_then(|wanted| self.ends_sync_wait(wanted)),
+            };
+            if let Some(reply) = reply {
+                self.release_blocked(client, reply, false, false);
             }
         }
     }

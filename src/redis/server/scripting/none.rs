@@ -24,7 +24,7 @@ macro_rules! needs_lua {
 }
 
 needs_lua! {
-    script_exists script_load script_kill function_load function_delete
+    script_exists script_show script_load script_kill function_load function_delete
     function_list function_stats function_kill function_dump function_restore
 }
 

@@ -58,10 +58,18 @@ impl Scripts {
         (self.cached.len(), self.cached.keys().map(|body| body.len()).sum())
     }
 
-    /// Returns the cached script of this SHA-1, in whatever case.
-    fn named(&self, sha: &[u8]) -> Option<&Cached> {
+    /// Returns where the script of this SHA-1 is, in whatever case.
+    fn position(&self, sha: &[u8]) -> Option<usize> {
         let sha = String::from_utf8_lossy(sha).to_ascii_lowercase();
-        self.by_sha.get(sha.as_str()).map(|at| &self.cached[*at])
+        self.by_sha.get(sha.as_str()).copied()
+    }
+
+    fn named(&self, sha: &[u8]) -> Option<&Cached> {
+        self.position(sha).map(|at| &self.cached[at])
+    }
+
+    fn text(&self, sha: &[u8]) -> Option<&Sds> {
+        self.cached.get_index(self.position(sha)?).map(|(body, _)| body)
     }
 }
 
@@ -144,6 +152,14 @@ impl Server {
     pub(crate) fn script_exists(&mut self, _: Caller, args: Args<'_>) -> Answer {
         let known = |sha: &&[u8]| Reply::flag(self.scripting.scripts.named(sha).is_some());
         Ok(Reply::Array(args[2..].iter().map(known).collect()))
+    }
+
+    /// `SCRIPT SHOW sha1`.
+    pub(crate) fn script_show(&mut self, _: Caller, args: Args<'_>) -> Answer {
+        match self.scripting.scripts.text(args[2]) {
+            Some(body) => Ok(Reply::bulk(body)),
+            None => Err(CommandError::text("NOSCRIPT No matching script.")),
+        }
     }
 
     /// `SCRIPT LOAD script`.

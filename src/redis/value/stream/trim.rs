@@ -2,7 +2,7 @@
 //!
 //! Source: `t_stream.c` (`streamTrim`).
 
-use super::{Stream, StreamId};
+use super::{References, Stream, StreamId};
 
 /// The entries that remain when a stream is trimmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,19 +22,34 @@ pub struct Trim {
     pub approximate: bool,
     /// `LIMIT`: the greatest number of entries to remove; 0 is unlimited.
     pub limit: u64,
+    /// What happens to references of entries that are removed.
+    pub references: References,
 }
 
 impl Trim {
     /// Returns an exact trim.
     #[must_use]
     pub fn exactly(to: TrimTo) -> Trim {
-        Trim { to, approximate: false, limit: 0 }
+        Trim { to, approximate: false, limit: 0, references: References::Keep }
     }
 }
 
 impl Stream {
     /// `XTRIM`: removes the oldest entries. Returns how many.
     pub fn trim(&mut self, trim: Trim) -> u64 {
+        let removed = match trim.references {
+            References::Keep => self.trim_nodes(trim),
+            References::Delete | References::Acked => self.trim_referenced(trim),
+        };
+        if self.counters.length == 0 {
+            self.counters.first_id = StreamId::MIN;
+        } else if removed > 0 {
+            self.counters.first_id = self.first_live_id();
+        }
+        removed
+    }
+
+    fn trim_nodes(&mut self, trim: Trim) -> u64 {
         let mut removed = 0;
         while let Some((id, node)) = self.nodes.first_key_value() {
             let id = *id;
@@ -57,11 +72,6 @@ impl Stream {
                 removed += self.trim_within(trim.to);
             }
             break;
-        }
-        if self.counters.length == 0 {
-            self.counters.first_id = StreamId::MIN;
-        } else if removed > 0 {
-            self.counters.first_id = self.first_live_id();
         }
         removed
     }

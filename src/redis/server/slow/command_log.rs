@@ -1,0 +1,145 @@
+//! The command log of Valkey: large requests and large replies. Its log of slow commands is the
+//! slow log (`slow`).
+//!
+//! A request is as large as its bytes on the wire, and so is a reply. Both are noted when the
+//! command has run, under the limits of that moment: a `CONFIG SET` that lowers a limit is noted
+//! itself. The replies to clients that had to wait are not noted.
+//!
+//! Source: `commandlog.c` (Valkey), and the real servers.
+
+use super::{SlowEntry, without_secrets};
+use crate::redis::command::{Args, flag};
+use crate::redis::id::ClientId;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::server::Server;
+use crate::redis::server::command::Row;
+use crate::redis::value::number;
+use crate::redis::version::Numbers;
+use std::collections::VecDeque;
+
+/// Entries of one kind.
+#[derive(Debug, Default)]
+pub(crate) struct SizeLog {
+    /// The newest entry is the first.
+    pub(crate) entries: VecDeque<SlowEntry>,
+    next_id: u64,
+}
+
+/// The logs of large requests and of large replies.
+#[derive(Debug, Default)]
+pub(crate) struct CommandLog {
+    pub(crate) requests: SizeLog,
+    pub(crate) replies: SizeLog,
+}
+
+/// A limit: from how many bytes on entries are made, and how many are kept.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    bytes: Option<u64>,
+    entries: usize,
+}
+
+impl SizeLog {
+    fn note(&mut self, size: u64, limit: Limit, make: impl FnOnce() -> SlowEntry) {
+        if limit.bytes.is_some_and(|bytes| size >= bytes) {
+            let id = self.next_id;
+            self.next_id += 1;
+            self.entries.push_front(SlowEntry { id, micros: size, ..make() });
+            self.entries.truncate(limit.entries);
+        }
+    }
+}
+
+/// Number of bytes of a line with a number: `*3`, `$12`, `:-1`.
+fn numbered(number: i64) -> u64 {
+    1 + number.to_string().len() as u64 + 2
+}
+
+fn bulk(len: usize) -> u64 {
+    numbered(len as i64) + len as u64 + 2
+}
+
+/// Returns the bytes of a request on the wire.
+fn request_size(args: Args<'_>) -> u64 {
+    numbered(args.len() as i64) + args.iter().map(|word| bulk(word.len())).sum::<u64>()
+}
+
+/// Returns the bytes of a reply on the wire.
+fn reply_size(reply: &Reply, protocol: Protocol, numbers: Numbers) -> u64 {
+    let size = |item: &Reply| reply_size(item, protocol, numbers);
+    let resp3 = protocol == Protocol::Resp3;
+    let text = |len: usize| if resp3 { 1 + len as u64 + 2 } else { bulk(len) };
+    match reply {
+        Reply::Simple(text) => 1 + text.len() as u64 + 2,
+        Reply::Error(error) => 1 + error.0.len() as u64 + 2,
+        Reply::Integer(n) => numbered(*n),
+        Reply::Bulk(bytes) => bulk(bytes.len()),
+        Reply::Nil | Reply::NilArray => {
+            if resp3 {
+                3
+            } else {
+                5
+            }
+        }
+        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {
+            numbered(items.len() as i64) + items.iter().map(size).sum::<u64>()
+        }
+        Reply::Map(pairs) | Reply::Pairs(pairs) => {
+            let flat = pairs.iter().map(|(key, value)| size(key) + size(value)).sum::<u64>();
+            let head = match reply {
+                Reply::Pairs(_) if resp3 => 4 * pairs.len() as u64 + numbered(pairs.len() as i64),
+                _ if resp3 => numbered(pairs.len() as i64),
+                _ => numbered(2 * pairs.len() as i64),
+            };
+            head + flat
+        }
+        Reply::Double(x) => text(number::format_score(*x, numbers).len()),
+        Reply::Coordinate(x) => text(number::format_coordinate(*x, numbers).len()),
+        Reply::Boolean(_) => 4,
+        Reply::BigNumber(digits) => text(digits.len()),
+        Reply::Verbatim(_, bytes) => bulk(bytes.len() + if resp3 { 4 } else { 0 }),
+        Reply::Attributed(attributes, reply) if resp3 => {
+            let flat = attributes.iter().map(|(key, value)| size(key) + size(value)).sum::<u64>();
+            numbered(attributes.len() as i64) + flat + size(reply)
+        }
+        Reply::Attributed(_, reply) => size(reply),
+    }
+}
+
+impl Server {
+    fn size_limit(&self, bytes: &str, entries: &str) -> Limit {
+        const NORMALLY: (i64, i64) = (1 << 20, 128);
+        let value =
+            |name, normally| self.word(name).and_then(|text| text.parse().ok()).unwrap_or(normally);
+        Limit {
+            bytes: u64::try_from(value(bytes, NORMALLY.0)).ok(),
+            entries: usize::try_from(value(entries, NORMALLY.1)).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Notes a request, and its reply, if they are large.
+    #[cold]
+    pub(in crate::redis::server) fn note_sizes(
+        &mut self,
+        client: ClientId,
+        command: &Row,
+        args: Args<'_>,
+        reply: Option<&Reply>,
+    ) {
+        if command.has(flag::SKIP_COMMANDLOG) {
+            return;
+        }
+        let requests =
+            self.size_limit("commandlog-request-larger-than", "commandlog-large-request-max-len");
+        let replies =
+            self.size_limit("commandlog-reply-larger-than", "commandlog-large-reply-max-len");
+        let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |by| by.protocol);
+        let numbers = self.profile().numbers;
+        let entry = self.slow_entry(client, &without_secrets(command, args));
+        let Some(log) = &mut self.watchers.command_log else { return };
+        log.requests.note(request_size(args), requests, || entry.clone());
+        if let Some(reply) = reply {
+            log.replies.note(reply_size(reply, protocol, numbers), replies, || entry);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Commands of later versions: events, effects on age, and waiting, which recorded conversations do
+//! not show. The replies alone are in `tests/recorded/additions`.
+
+use crate::support::Rig;
+use std::time::Duration;
+use stunt_double::redis::{self, AppendFsync, ServerOptions, Version};
+use stunt_double::sim::Sim;
+
+fn rig(version: Version) -> Rig {
+    Rig::with(ServerOptions::default().with_version(version))
+}
+
+/// Returns the events of a line: their names and keys.
+fn events(rig: &mut Rig, line: &str) -> Vec<String> {
+    rig.send(1, line);
+    rig.told(1);
+    let told = rig.told(2).into_iter();
+    let event = |told: String| {
+        let words: Vec<&str> = told.split('"').collect();
+        format!("{} {}", words[5].trim_start_matches("__keyevent@0__:"), words[7])
+    };
+    told.map(event).collect()
+}
+
+fn listened(version: Version) -> Rig {
+    let mut rig = rig(version);
+    rig.say(1, "CONFIG SET notify-keyspace-events EA");
+    rig.say(2, "PSUBSCRIBE __keyevent@0__:*");
+    rig
+}
+
+#[test]
+fn comparisons_that_hold_raise_the_events_of_the_write() {
+    let mut rig = listened(Version::Redis8_6);
+    assert_eq!(events(&mut rig, "SET k a IFNE b"), ["set k"]);
+    assert!(events(&mut rig, "SET k b IFEQ x").is_empty());
+    assert_eq!(events(&mut rig, "SET k b IFEQ a EX 10"), ["set k", "expire k"]);
+    assert!(events(&mut rig, "DELEX k IFEQ x").is_empty());
+    assert_eq!(events(&mut rig, "DELEX k IFEQ b"), ["del k"]);
+    assert_eq!(events(&mut rig, "MSETEX 1 k v EX 10"), ["expire k", "set k"]);
+    let mut rig = listened(Version::Valkey9_1);
+    assert_eq!(events(&mut rig, "MSETEX 1 k v EX 10"), ["set k", "expire k"]);
+    assert_eq!(events(&mut rig, "DELIFEQ k v"), ["del k"]);
+}
+
+#[test]
+fn a_deletion_from_a_stream_raises_an_event_only_if_the_stream_loses_entries() {
+    let mut rig = listened(Version::Redis8_2);
+    events(&mut rig, "XADD s 1-1 a 1");
+    events(&mut rig, "XGROUP CREATE s g 0");
+    assert!(events(&mut rig, "XDELEX s ACKED IDS 1 1-1").is_empty());
+    events(&mut rig, "XREADGROUP GROUP g c STREAMS s >");
+    assert_eq!(events(&mut rig, "XDELEX s IDS 2 1-1 5-5"), ["xdel s"]);
+    assert!(events(&mut rig, "XACKDEL s g IDS 1 1-1").is_empty());
+    assert_eq!(rig.say(1, "XPENDING s g"), "[0, nil, nil, nil array]");
+}
+
+#[test]
+fn a_client_that_does_not_touch_keys_leaves_their_age_alone() {
+    let mut rig = rig(Version::Redis7_2);
+    rig.say(1, "SET k a");
+    rig.pass_ms(5_000);
+    rig.say(2, "CLIENT NO-TOUCH on");
+    for line in ["GET k", "APPEND k b", "EVAL \"return redis.call('get','k')\" 0"] {
+        rig.say(2, line);
+        assert_eq!(rig.say(1, "OBJECT IDLETIME k"), "5", "{line}");
+    }
+    rig.script(2, &[("MULTI", "OK"), ("GET k", "QUEUED"), ("EXEC", "[\"ab\"]")]);
+    assert_eq!(rig.say(1, "OBJECT IDLETIME k"), "5");
+    // `TOUCH` touches all the same.
+    rig.say(2, "TOUCH k");
+    assert_eq!(rig.say(1, "OBJECT IDLETIME k"), "0");
+    rig.pass_ms(3_000);
+    rig.say(2, "CLIENT NO-TOUCH off");
+    rig.say(2, "GET k");
+    assert_eq!(rig.say(1, "OBJECT IDLETIME k"), "0");
+}
+
+#[test]
+fn a_client_that_does_not_touch_keys_does_not_count_as_a_use() {
+    let mut rig = rig(Version::Valkey9_1);
+    rig.say(1, "CONFIG SET maxmemory-policy allkeys-lfu lfu-log-factor 0");
+    rig.say(1, "SET k a");
+    rig.say(1, "GET k");
+    let counted = rig.say(1, "OBJECT FREQ k");
+    rig.say(2, "CLIENT NO-TOUCH on");
+    rig.say(2, "GET k");
+    assert_eq!(rig.say(1, "OBJECT FREQ k"), counted);
+    rig.say(1, "GET k");
+    assert_ne!(rig.say(1, "OBJECT FREQ k"), counted);
+}
+
+#[test]
+fn time_stands_still_within_a_transaction_that_sleeps() {
+    for (version, left) in [(Version::Redis7_0, "9500"), (Version::Redis7_2, "10000")] {
+        let mut rig = rig(version);
+        rig.say(1, "MULTI");
+        for line in ["SET k v PX 10000", "DEBUG SLEEP 0.5", "PTTL k", "SET j v PX 10000"] {
+            rig.say(1, line);
+        }
+        rig.send(1, "EXEC");
+        rig.pass_ms(500);
+        assert_eq!(rig.told(1), [format!("[OK, OK, {left}, OK]")], "{version}");
+        // Afterwards the key is as old as it is.
+        assert_eq!(rig.say(1, "PTTL k"), "9500", "{version}");
+        let left = if version == Version::Redis7_0 { "10000" } else { "9500" };
+        assert_eq!(rig.say(1, "PTTL j"), left, "{version}");
+    }
+}
+
+#[test]
+fn waitaof_waits_for_the_sync_of_the_second() {
+    let options = ServerOptions::default().with_version(Version::Redis7_2);
+    let mut rig = Rig::with(options.with_append_only(AppendFsync::EverySec));
+    rig.pass_ms(300);
+    assert_eq!(rig.say(1, "WAITAOF 1 0 0"), "[1, 0]");
+    rig.say(1, "SET k v");
+    assert_eq!(rig.say(2, "WAITAOF 0 0 0"), "[0, 0]");
+    rig.send(1, "WAITAOF 1 0 0");
+    rig.pass_ms(600);
+    assert!(rig.told(1).is_empty());
+    rig.pass_ms(200);
+    assert_eq!(rig.told(1), ["[1, 0]"]);
+    rig.say(1, "SET k w");
+    rig.send(1, "WAITAOF 1 1 50");
+    rig.pass_ms(100);
+    assert_eq!(rig.told(1), ["[0, 0]"]);
+    rig.say(1, "SET k x");
+    rig.send(1, "WAITAOF 1 0 0");
+    rig.say(2, "CONFIG SET appendonly no");
+    rig.pass_ms(1_000);
+    let error = "!ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    assert_eq!(rig.told(1), [error]);
+}
+
+#[test]
+fn waitaof_counts_the_replicas_that_have_synced() {
+    let mut sim = Sim::new(1);
+    let options = ServerOptions::default().with_version(Version::Valkey8_1);
+    let options = options.with_sync_delay(Duration::ZERO);
+    let kept = options.clone().with_append_only(AppendFsync::Always);
+    let a = redis::start_named(&mut sim, "redis-a", options.clone());
+    redis::start_replicas(&mut sim, &a, ["redis-b"], kept);
+    redis::start_replicas(&mut sim, &a, ["redis-c"], options);
+    sim.run_for(Duration::from_secs(3)).expect_reached();
+    sim.node_with("client", a.clone(), async |node, a| {
+        let client = redis::Client::connect(&node, &a).await?;
+        client.call(["SET", "k", "v"]).await?;
+        let synced = client.call(["WAITAOF", "0", "2", "3000"]).await?;
+        assert_eq!(synced.to_string(), "1) (integer) 0\n2) (integer) 1");
+        let synced = client.call(["WAITAOF", "0", "1", "0"]).await?;
+        assert_eq!(synced.to_string(), "1) (integer) 0\n2) (integer) 1");
+        Ok::<(), redis::Error>(())
+    });
+    sim.run().expect_done();
+}
