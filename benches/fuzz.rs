@@ -14,6 +14,10 @@
 mod families;
 #[path = "../tests/real/grammar.rs"]
 mod grammar;
+#[path = "../tests/real/hash_fields.rs"]
+mod hash_fields;
+#[path = "../tests/real/later.rs"]
+mod later;
 
 use grammar::{Picks, build, mutate};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -106,8 +110,10 @@ fn request(words: &[Vec<u8>]) -> Vec<u8> {
 
 /// Draws a request: one of the grammar, often with a damaged word, seldom damaged as bytes.
 fn draw(draws: &mut Draws) -> Vec<u8> {
-    let patterns = match draws.below(3) {
-        0 => families::PATTERNS,
+    let patterns = match draws.below(6) {
+        0 | 1 => families::PATTERNS,
+        2 => hash_fields::PATTERNS,
+        3 => later::PATTERNS,
         _ => grammar::PATTERNS,
     };
     let picks = draws.picks();

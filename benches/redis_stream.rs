@@ -51,7 +51,7 @@ fn xadd(c: &mut Criterion) {
     group.bench_function("typed", |b| {
         b.iter_batched(Database::new, added(XaddOptions::default()), BatchSize::PerIteration);
     });
-    let trim = Trim { to: TrimTo::Length(1_000), approximate: true, limit: 10_000 };
+    let trim = Trim { approximate: true, limit: 10_000, ..Trim::exactly(TrimTo::Length(1_000)) };
     let capped = XaddOptions { trim: Some(trim), ..XaddOptions::default() };
     group.bench_function("typed, up to about 1000", |b| {
         b.iter_batched(Database::new, added(capped), BatchSize::PerIteration);

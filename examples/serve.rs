@@ -4,8 +4,8 @@
 //! `cargo run --release --features loopback --example serve -- --redis 127.0.0.1:6380 --amqp
 //! 127.0.0.1:5673`
 //!
-//! Either may be left out. Port 0 lets the system choose one. `--redis-version` and `--amqp-version`
-//! imitate another version, such as `8.2` or `valkey-9.1`, and `4.3`.
+//! Either may be left out. Port 0 lets the system choose one. `--redis-version` imitates another
+//! version, such as `8.2` or `valkey-9.1`, and so does `--amqp-version`: `4.3`.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::ExitCode;

@@ -11,9 +11,9 @@ use super::{FieldSyntax, Hashes, Profile, Streams, Version, Versions, Waking};
 /// A fact of a profile that users notice.
 struct Fact {
     holds: fn(&Profile) -> bool,
-    /// What is new where it begins to hold.
+    /// The news where it begins to hold.
     begins: &'static str,
-    /// What is new where it no longer holds.
+    /// The news where it no longer holds.
     ends: &'static str,
 }
 
