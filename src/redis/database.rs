@@ -32,6 +32,7 @@ pub(crate) mod digest;
 mod disk;
 pub(crate) mod draw;
 mod dump;
+mod embedded;
 mod expiry;
 mod field_deadline;
 mod field_expiry;
@@ -47,6 +48,7 @@ mod ledger;
 mod list;
 pub(crate) mod memory;
 pub(crate) mod notify;
+mod observers;
 mod scan;
 mod set;
 pub(crate) mod sha1;
@@ -72,6 +74,7 @@ pub use geo::GeoScores;
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
 pub use notify::{EventClasses, KeyEvent};
+pub(crate) use observers::{Observers, Removed};
 pub use ttl::{ExpireCondition, Ttl};
 pub(crate) use watch::{Modified, Watched};
 
@@ -88,15 +91,11 @@ pub use stream_group::{GroupRead, GroupStart, XreadgroupOptions};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
 use crate::redis::error::CommandError;
-use crate::redis::id::ClientId;
-use crate::redis::value::{Kind, Sds, StringEncoding, Value};
-use crate::redis::version::{Placed, Profile, Version};
+use crate::redis::value::{Kind, Value};
+use crate::redis::version::{Profile, Version};
 use crate::time::Instant;
 use calendar::calendar_ms;
-use indexmap::IndexMap;
 use keyspace::{Entry, Keyspace, NEVER, Slot};
-use rustc_hash::FxBuildHasher;
-use std::collections::VecDeque;
 use undo::Undo;
 
 /// Counters for `INFO`.
@@ -114,44 +113,6 @@ pub struct Usage {
     pub expired_fields: u64,
     /// Changes, as save points count them.
     pub changes: u64,
-}
-
-/// A key, or fields of a hash, that were removed without a command.
-#[derive(Clone, Debug)]
-pub(crate) enum Removed {
-    /// A key that has expired.
-    Expired(Sds),
-    /// A key that was evicted.
-    Evicted(Sds),
-    /// Fields of a hash that have ended, and the hash if it had no others.
-    Fields { key: Sds, fields: Vec<Sds>, emptied: bool },
-}
-
-/// Everything else that depends on changes of a database. It is empty, and free, while nobody has
-/// asked for it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Observers {
-    /// The events to collect.
-    pub(crate) classes: EventClasses,
-    /// The collected events, in order.
-    pub(crate) events: Vec<KeyEvent>,
-    /// Whether every event is collected for the story, and those that were.
-    pub(crate) tells: bool,
-    pub(crate) told: Vec<KeyEvent>,
-    /// Whether changed keys are collected for clients that track them, and those that were.
-    pub(crate) tracked: bool,
-    pub(crate) modified: Vec<Modified>,
-    /// Whether keys that expire or are evicted are collected for replicas, and those that were.
-    pub(crate) feeds: bool,
-    pub(crate) removed: Vec<Removed>,
-    /// The fields whose deadlines the last such operation has changed, for replicas too.
-    pub(crate) fields: Vec<Sds>,
-    /// Keys under `WATCH`.
-    pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
-    /// Keys that blocked clients wait for, with the clients in order.
-    pub(crate) awaited: IndexMap<Sds, VecDeque<ClientId>, FxBuildHasher>,
-    /// Awaited keys that were fed, in order, each once.
-    pub(crate) ready: Vec<Sds>,
 }
 
 /// A database: keys with typed values, and every operation on them as a plain method named after
@@ -514,40 +475,6 @@ impl Database {
         self.settle_embedding(slot, expired_before);
     }
 
-    /// Greatest length of a value that may be embedded.
-    pub(crate) fn longest_embedded(&self) -> usize {
-        self.profile.encodings.embedding.most
-    }
-
-    /// Decides whether a string is embedded that has replaced another one.
-    pub(crate) fn settle_replaced(&mut self, key: &[u8]) {
-        if let Some(slot) = self.keyspace.find(key) {
-            let expires = self.keyspace.entry(slot).expires_at() != NEVER;
-            self.settle_embedding(slot, expires);
-        }
-    }
-
-    /// Decides whether a string is embedded beside its key.
-    #[inline]
-    fn settle_embedding(&mut self, slot: Slot, expired_before: bool) {
-        if self.profile.encodings.embedding.beside_key {
-            self.embed_beside_key(slot, expired_before);
-        }
-    }
-
-    #[cold]
-    fn embed_beside_key(&mut self, slot: Slot, expired_before: bool) {
-        let rule = self.profile.encodings.embedding;
-        let entry = self.keyspace.entry_mut(slot);
-        let (key, expires) = (entry.key.len(), entry.expires_at() != NEVER);
-        if let Value::String(string) = &mut entry.value
-            && string.encoding() == StringEncoding::Embstr
-            && !rule.embeds(Placed { key, value: string.len(), expires, expired_before })
-        {
-            string.make_raw();
-        }
-    }
-
     /// Sets an expiry time, or removes it with [`NEVER`].
     fn set_expiry(&mut self, slot: Slot, expires_at: i64) {
         if self.keyspace.expiring() == 0 {
@@ -588,57 +515,6 @@ impl Database {
     pub(crate) fn remove_emptied(&mut self, emptied: bool, key: &[u8]) {
         if emptied && self.take(key).is_some() {
             self.notify(EventClasses::GENERIC, "del", key);
-        }
-    }
-
-    /// Notes changes of a key that `WATCH` does not see: those of a stream's groups.
-    pub(crate) fn changed_unwatched(
-        &mut self,
-        key: &[u8],
-        class: EventClasses,
-        event: &'static str,
-        changes: u64,
-    ) {
-        self.notify(class, event, key);
-        self.usage.changes += changes;
-    }
-
-    /// Notes changes of a key, for `WATCH`, save points and listeners of the event.
-    pub(crate) fn changed(
-        &mut self,
-        key: &[u8],
-        class: EventClasses,
-        event: &'static str,
-        changes: u64,
-    ) {
-        self.touch(key);
-        self.notify(class, event, key);
-        self.usage.changes += changes;
-    }
-
-    /// Raises an event.
-    pub(crate) fn notify(&mut self, class: EventClasses, event: &'static str, key: &[u8]) {
-        if self.observers.classes.intersects(class) {
-            let database = self.index;
-            self.observers.events.push(KeyEvent { event, key: Sds::new(key), database });
-        }
-        if self.observers.tells {
-            let database = self.index;
-            self.observers.told.push(KeyEvent { event, key: Sds::new(key), database });
-        }
-    }
-
-    /// Notes that a write has given a key something that blocked clients may be waiting for. They
-    /// are served when the command, or the transaction, ends. Every operation that creates a list,
-    /// a sorted set or a stream calls this, and so does one that adds to a stream. Readers of a
-    /// group also wait for the end of their stream or group, so an operation that removes or
-    /// replaces either calls this too.
-    pub(crate) fn fed(&mut self, key: &[u8]) {
-        if !self.observers.awaited.is_empty()
-            && self.observers.awaited.contains_key(key)
-            && !self.observers.ready.iter().any(|ready| ready.as_slice() == key)
-        {
-            self.observers.ready.push(Sds::new(key));
         }
     }
 }

@@ -9,11 +9,12 @@
 
 mod changes;
 mod embedding;
+mod facts;
 mod profiles;
 mod set;
 
 pub(crate) use embedding::{Embedding, Placed};
-pub(crate) use profiles::{
+pub(crate) use facts::{
     Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers, Profile, Rdb,
     StreamRules, Streams, Texts, Waking,
 };

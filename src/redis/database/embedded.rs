@@ -1,0 +1,45 @@
+//! Which strings are embedded into the object of their key.
+//!
+//! A value decides for itself while it is made. In versions in which the key counts too
+//! (`version/embedding.rs`), the database decides once the value has its place.
+
+use super::Database;
+use super::keyspace::{NEVER, Slot};
+use crate::redis::value::{StringEncoding, Value};
+use crate::redis::version::Placed;
+
+impl Database {
+    /// Greatest length of a value that may be embedded.
+    pub(crate) fn longest_embedded(&self) -> usize {
+        self.profile.encodings.embedding.most
+    }
+
+    /// Decides whether a string is embedded that has replaced another one.
+    pub(crate) fn settle_replaced(&mut self, key: &[u8]) {
+        if let Some(slot) = self.keyspace.find(key) {
+            let expires = self.keyspace.entry(slot).expires_at() != NEVER;
+            self.settle_embedding(slot, expires);
+        }
+    }
+
+    /// Decides whether a string is embedded beside its key.
+    #[inline]
+    pub(super) fn settle_embedding(&mut self, slot: Slot, expired_before: bool) {
+        if self.profile.encodings.embedding.beside_key {
+            self.embed_beside_key(slot, expired_before);
+        }
+    }
+
+    #[cold]
+    fn embed_beside_key(&mut self, slot: Slot, expired_before: bool) {
+        let rule = self.profile.encodings.embedding;
+        let entry = self.keyspace.entry_mut(slot);
+        let (key, expires) = (entry.key.len(), entry.expires_at() != NEVER);
+        if let Value::String(string) = &mut entry.value
+            && string.encoding() == StringEncoding::Embstr
+            && !rule.embeds(Placed { key, value: string.len(), expires, expired_before })
+        {
+            string.make_raw();
+        }
+    }
+}

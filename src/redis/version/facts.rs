@@ -1,0 +1,293 @@
+//! The facts in which versions differ, beside the rows of the command table and the fields of
+//! `INFO`, which name the versions that have them.
+
+use super::{Embedding, Version};
+
+/// The facts of a version: everything in which versions differ beside the rows of the command table
+/// and the fields of `INFO`, which name the versions that have them (`Versions`).
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) version: Version,
+    pub(crate) product: Product,
+    pub(crate) memory: Memory,
+    pub(crate) numbers: Numbers,
+    pub(crate) texts: Texts,
+    pub(crate) encodings: Encodings,
+    pub(crate) rdb: Rdb,
+    pub(crate) blocking: Waking,
+    pub(crate) arguments: Arguments,
+    pub(crate) past: Past,
+    pub(crate) fields: Fields,
+    /// A message that a client causes to itself follows the reply to its command, or to its
+    /// transaction, instead of coming before it or within it.
+    pub(crate) messages_follow_reply: bool,
+    /// A transaction selects its database within `MULTI`, as replicas are sent it.
+    pub(crate) selects_in_multi: bool,
+    pub(crate) groups: Groups,
+    pub(crate) streams: StreamRules,
+    pub(crate) comparisons: Comparisons,
+    pub(crate) rewrites: Rewrites,
+    /// Within a transaction that sleeps, keys are as old as when it began.
+    pub(crate) time_stands_still: bool,
+    /// The slow log is part of a log that also has large requests and replies.
+    pub(crate) logs_sizes: bool,
+}
+
+/// What masters and replicas tell each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rewrites {
+    /// `SET` with `PXAT` is kept as it is.
+    pub(crate) keep_pxat: bool,
+    /// A group's position follows the entries that it has read.
+    pub(crate) reads_set_position: bool,
+    /// The entries that a group has read do not move its position.
+    pub(crate) entries_keep_position: bool,
+    /// A replica also confirms how far its append-only file is synced.
+    pub(crate) confirm_syncs: bool,
+}
+
+/// The rules of groups of consumers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Groups {
+    /// A consumer is created by a read or claim that finds nothing.
+    pub(crate) create_consumers_at_once: bool,
+    /// A group that has read nothing lags behind by the whole stream, whatever it says it has read.
+    pub(crate) lag_from_start: bool,
+    /// A group cannot have read more entries than were added.
+    pub(crate) cap_entries_read: bool,
+}
+
+/// What the commands on streams take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StreamRules {
+    /// `XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`.
+    pub(crate) references: bool,
+    /// An approximate trim with `DELREF` or `ACKED` trims exactly. Otherwise it does nothing.
+    pub(crate) trims_references_approximately: bool,
+}
+
+/// The comparisons of strings, and `MSETEX`, which came with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Comparisons {
+    /// `SET` takes `IFEQ`.
+    pub(crate) equal: bool,
+    /// It takes `IFNE`, `IFDEQ` and `IFDNE` too.
+    pub(crate) others: bool,
+    /// `NX`, `XX` and the same comparison may follow a comparison.
+    pub(crate) join_conditions: bool,
+    /// A comparison of `SET` that finds its key is a hit.
+    pub(crate) count_hits: bool,
+    /// `MSETEX` has an error of its own for missing pairs, and raises `expire` before `set`.
+    pub(crate) msetex_counts_pairs: bool,
+}
+
+/// The effect of a time to live that is over already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// The key expires, with its event and in the statistics; otherwise it is deleted.
+    pub(crate) expires: bool,
+    /// `SET` stores the value nevertheless, until it expires.
+    pub(crate) is_stored: bool,
+}
+
+/// How the fields of hashes end, in versions where they have deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fields {
+    /// How the commands on deadlines are read.
+    pub(crate) syntax: FieldSyntax,
+    /// The latest deadline, in milliseconds since the Unix epoch.
+    pub(crate) latest: i64,
+    /// A field whose deadline is over already expires; otherwise it is deleted.
+    pub(crate) past_expires: bool,
+    /// A field that is due is as good as gone, even if it is still stored. Otherwise a look-up by
+    /// its name removes it, and a new deadline revives it.
+    pub(crate) due_are_gone: bool,
+    /// The name of the number of hashes with deadlines, in the line of a database in `INFO`.
+    pub(crate) counter: Option<&'static str>,
+    /// `DEBUG DIGEST` shows which fields have deadlines.
+    pub(crate) mark_digest: bool,
+    /// `HGETEX` looks its key up as if to read it.
+    pub(crate) getex_reads: bool,
+    /// `HPERSIST` counts each field as a change, not itself as one.
+    pub(crate) persisted_are_changes: bool,
+    /// Fields that end are sent to replicas by one command, not by one each.
+    pub(crate) ended_are_sent_together: bool,
+    /// What sets a field is sent as `HSET`, or with the field's deadline; a condition is not sent.
+    pub(crate) sets_are_sent_bare: bool,
+    /// The sum of `HINCRBYFLOAT` is sent by a command that keeps the deadline.
+    pub(crate) float_keeps_deadline: bool,
+}
+
+/// How the commands on deadlines of fields are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldSyntax {
+    /// `FIELDS` has its place, with the fields up to the end.
+    Fixed,
+    /// `FIELDS` may stand anywhere, with options before and behind.
+    Anywhere,
+    /// As in Valkey: options, and then `FIELDS`.
+    AfterOptions,
+}
+
+/// How arguments are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    /// `LPOS … RANK` refuses the least integer.
+    pub(crate) lpos_refuses_least: bool,
+    /// `LREM` refuses the least integer.
+    pub(crate) lrem_refuses_least: bool,
+    /// `LSET` cuts its index to 32 bits, so that one far out of range replaces an element.
+    pub(crate) lset_cuts_index: bool,
+    /// A timeout that does not fit is out of range, not negative.
+    pub(crate) timeouts_have_a_range: bool,
+    /// `BITCOUNT` and `BITPOS` check their ranges even if the key is missing or of another type.
+    pub(crate) bit_ranges_first: bool,
+    /// `BITCOUNT` takes a start without an end.
+    pub(crate) bitcount_takes_start: bool,
+    /// `BITOP` takes `DIFF`, `DIFF1`, `ANDOR` and `ONE`.
+    pub(crate) bitop_takes_differences: bool,
+    /// `XREAD` takes the id `+`, the last entry.
+    pub(crate) xread_takes_last: bool,
+    /// A cursor is an unsigned number, after spaces, and is checked before the key.
+    pub(crate) cursors_are_unsigned: bool,
+    /// `HSCAN` takes `NOVALUES`.
+    pub(crate) hscan_takes_novalues: bool,
+    /// `SCAN … TYPE` refuses a type that does not exist.
+    pub(crate) scan_refuses_unknown_types: bool,
+    /// Bounds of scores are decimal.
+    pub(crate) bounds_are_decimal: bool,
+    /// Scores are decimal.
+    pub(crate) scores_are_decimal: bool,
+    /// `GETEX` checks its expiry before the key.
+    pub(crate) getex_expiry_first: bool,
+    /// `CLIENT KILL` and `CLIENT LIST` call an id that is no number a syntax error.
+    pub(crate) client_ids_are_syntax: bool,
+    /// A client that listens to nothing cannot unsubscribe.
+    pub(crate) unsubscribe_needs_subscription: bool,
+    /// `CLIENT KILL` takes `MAXAGE`.
+    pub(crate) kill_takes_maxage: bool,
+    /// `CLUSTER KEYSLOT` is answered outside of a cluster.
+    pub(crate) keyslot_outside_cluster: bool,
+    /// `READONLY` and `READWRITE` are accepted outside of a cluster.
+    pub(crate) readonly_outside_cluster: bool,
+}
+
+/// How a blocked client is served when one of its keys is fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waking {
+    /// From the key that was fed first.
+    Serves,
+    /// Its whole command runs again, with its keys in their order.
+    RunsAgain,
+}
+
+/// The format of files and of the payloads of `DUMP`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rdb {
+    pub(crate) version: u16,
+    pub(crate) streams: Streams,
+    pub(crate) hashes: Hashes,
+}
+
+/// How a hash is written whose fields have deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hashes {
+    /// It does not exist.
+    Plain,
+    /// Since Redis 7.4: deadlines count from the next one.
+    Relative,
+    /// Since Valkey 9: a deadline follows each value.
+    Absolute,
+}
+
+/// The parts of a stream that are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// Of a consumer, when it was seen.
+    Seen,
+    /// Also when it was active.
+    Active,
+    /// Also the settings of producers that send again.
+    Idempotent,
+}
+
+/// The encodings that values may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Encodings {
+    /// Sets may be listpacks.
+    pub(crate) set_listpack: bool,
+    /// Lists may be listpacks.
+    pub(crate) list_listpack: bool,
+    /// A hash whose fields have deadlines may be a listpack.
+    pub(crate) hash_listpackex: bool,
+    /// Small integers share one object, with the greatest reference count.
+    pub(crate) shares_integers: bool,
+    /// The number of members that `ZADD` names decides the encoding, whether it adds them or not.
+    pub(crate) zadd_counts_members: bool,
+    /// The longest of them does too.
+    pub(crate) zadd_measures_members: bool,
+    /// Which strings are `embstr`.
+    pub(crate) embedding: Embedding,
+}
+
+/// The names and numbers by which the server introduces itself.
+#[derive(Debug)]
+pub(crate) struct Product {
+    /// The name, as `HELLO` shows it.
+    pub(crate) name: &'static str,
+    /// The name, as people write it.
+    pub(crate) title: &'static str,
+    /// The version number.
+    pub(crate) number: &'static str,
+    /// The version number of Redis that `INFO` claims.
+    pub(crate) redis_number: &'static str,
+    /// The field of `INFO` that says that the server is standalone.
+    pub(crate) mode_field: &'static str,
+    /// `INFO` has the field `atomicvar_api`.
+    pub(crate) tells_atomics: bool,
+    pub(crate) compiler: &'static str,
+    pub(crate) allocator: &'static str,
+}
+
+/// Numbers of bytes that `INFO memory` shows for an empty server.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// Used by the server itself.
+    pub(crate) at_start: usize,
+    /// Taken by the allocator beyond that, and by the process from the operating system.
+    pub(crate) allocator: usize,
+    pub(crate) resident: usize,
+    /// The machine's memory.
+    pub(crate) system: usize,
+    /// Used by the interpreters of scripts and of functions.
+    pub(crate) scripts: usize,
+    pub(crate) functions: usize,
+    /// Used by the tables of scripts and functions.
+    pub(crate) tables: usize,
+}
+
+/// How floating-point numbers are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    /// Scores and other doubles take their shortest form, not 17 digits.
+    pub(crate) shortest: bool,
+    /// Coordinates are written as scores are, not with up to 17 decimals.
+    pub(crate) coordinates_are_doubles: bool,
+}
+
+/// How errors are worded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Texts {
+    /// The error of an unknown command without arguments does not speak of arguments.
+    pub(crate) unknown_command_has_no_tail: bool,
+    /// The last line of `HELP` says *Print*, not *Prints*.
+    pub(crate) help_is_imperative: bool,
+    /// `XREAD` and `XREADGROUP` name themselves when streams and ids do not match.
+    pub(crate) unbalanced_names_command: bool,
+    /// That error of `XREAD` also offers the id `+`.
+    pub(crate) unbalanced_offers_last: bool,
+    /// The error of a position that is missing names the member.
+    pub(crate) missing_position_is_named: bool,
+    /// The error of a command that no transaction takes names the command.
+    pub(crate) refusal_in_multi_names_command: bool,
+}
