@@ -464,9 +464,7 @@ impl Database {
                 if missed {
                     self.fed(key);
                 }
-                if self.keyspace.knows_deadlines() {
-                    self.keyspace.reschedule(slot);
-                }
+                self.keyspace.reschedule(slot);
                 slot
             }
             None => self.insert(key, value),

@@ -1,14 +1,11 @@
 //! Fields of hashes that have deadlines, as each version has them. The answers are those of the
 //! real servers to the same lines; where versions differ, the line says which.
 
-use crate::support::Rig;
+use crate::support::{Rig, sent};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use stunt_double::redis::resp::ByteServer;
-use stunt_double::redis::server::Server;
+use stunt_double::Shutdown;
 use stunt_double::redis::{ServerOptions, Version};
-use stunt_double::sim::service::{ByteOutput, ByteService};
-use stunt_double::{Instant, Site, Stream};
 
 const REDIS: [Version; 4] =
     [Version::Redis7_4, Version::Redis8_0, Version::Redis8_2, Version::Redis8_6];
@@ -390,31 +387,6 @@ fn a_reload_keeps_deadlines() {
     }
 }
 
-/// Sends lines to a server with a replica. Returns what the replica is sent for each, without the
-/// database.
-fn sent(version: Version, lines: &[&str]) -> Vec<String> {
-    let random = Stream::calm(Site::new("test.fields"), 0);
-    let options = ServerOptions::default().with_version(version);
-    let mut server = ByteServer::new(Server::new(options, random));
-    server.connected(Instant::ZERO, 1, "replica");
-    server.connected(Instant::ZERO, 2, "client");
-    let mut told = |client: u64, line: &str| {
-        server.receive(Instant::ZERO, client, format!("{line}\r\n").as_bytes());
-        let mut received = Vec::new();
-        while let Some((to, output)) = server.poll_output() {
-            if let (1, ByteOutput::Data(bytes)) = (to, output) {
-                received.extend(bytes);
-            }
-        }
-        let text = String::from_utf8_lossy(&received).into_owned();
-        let is_word = |part: &&str| !part.starts_with(['*', '$']) && !part.is_empty();
-        let words: Vec<&str> = text.split("\r\n").filter(is_word).collect();
-        words.join(" ").replace("SELECT 0 ", "")
-    };
-    told(1, "SYNC");
-    lines.iter().map(|line| told(2, line)).collect()
-}
-
 #[test]
 fn replicas_are_sent_what_has_changed() {
     let redis = [
@@ -446,6 +418,31 @@ fn replicas_are_sent_what_has_changed() {
         let (asked, expected): (Vec<&str>, Vec<&str>) = lines.iter().copied().unzip();
         assert_eq!(sent(version, &asked), expected, "{version}");
     }
+}
+
+#[test]
+fn a_copy_over_another_key_ends_its_fields_too() {
+    let mut rig = rig(Version::Redis8_0);
+    rig.script(1, &[("HSET h a 1", "1"), ("HPEXPIRE h 100 FIELDS 1 a", "[1]")]);
+    rig.script(2, &[("SELECT 1", "OK"), ("SET h x", "OK")]);
+    rig.script(1, &[("COPY h h DB 1 REPLACE", "1")]);
+    rig.pass_ms(100);
+    rig.script(2, &[("DBSIZE", "0")]);
+}
+
+#[test]
+fn fields_that_have_ended_are_not_lost_in_a_crash() {
+    let mut rig = rig(Version::Redis8_0);
+    for key in ["some", "all"] {
+        rig.say(1, &format!("HSET {key} a 1"));
+        rig.say(1, &format!("HPEXPIRE {key} 100 FIELDS 1 a"));
+    }
+    rig.say(1, "HSET some b 2");
+    rig.say(1, "SAVE");
+    rig.pass_ms(100);
+    rig.script(1, &[("HLEN some", "1"), ("EXISTS all", "0")]);
+    rig.server.stop(rig.now, Shutdown::Kill);
+    assert!(rig.server.losses().keys.is_empty(), "{:?}", rig.server.losses());
 }
 
 /// The bytes are those of the real servers.

@@ -1,7 +1,7 @@
 //! Commands of later versions: events, effects on age, and waiting, which recorded conversations do
 //! not show. The replies alone are in `tests/recorded/additions`.
 
-use crate::support::Rig;
+use crate::support::{Rig, sent};
 use std::time::Duration;
 use stunt_double::redis::{self, AppendFsync, ServerOptions, Version};
 use stunt_double::sim::Sim;
@@ -153,4 +153,11 @@ fn waitaof_counts_the_replicas_that_have_synced() {
         Ok::<(), redis::Error>(())
     });
     sim.run().expect_done();
+}
+
+/// A value is no option, even if it looks like one.
+#[test]
+fn replicas_are_sent_comparisons_with_their_values() {
+    let told = sent(Version::Redis8_6, &["SET k get", "SET k px IFEQ get GET"]);
+    assert_eq!(told, ["SET k get", "SET k px IFEQ get"]);
 }

@@ -400,3 +400,58 @@ fn what_a_script_calls_is_seen_after_the_script() {
     let text = "!ERR xread command is not allowed with BLOCK option from scripts script: ";
     assert!(refused.starts_with(text), "{refused}");
 }
+
+#[test]
+fn a_request_for_which_lua_has_no_room_is_never_run() {
+    const DEEP: &str = "local function f(n) \
+         if n == 0 then redis.pcall('SET', 'deep', 'b') return n end \
+         return (pcall(f, n - 1)) end \
+         for n = 1, 250 do pcall(f, n) if redis.call('GET', 'x') then return n end end \
+         return redis.call('GET', 'x')";
+    let mut machine = Machine::new();
+    assert_eq!(machine.ask(1, &["EVAL", DEEP, "0"]), "nil");
+    assert_eq!(machine.ask(1, &["EVAL", "return redis.call('GET', 'x')", "0"]), "nil");
+}
+
+#[test]
+fn protected_calls_keep_all_results() {
+    let mut machine = Machine::new();
+    for (script, result) in [
+        ("return select('#', pcall(unpack, {1, 2, 3}))", "4"),
+        ("return select('#', xpcall(function() return 1, 2, 3 end, error))", "4"),
+        ("return {pcall(function() return 1, nil, 3, nil end)}", "[1, 1]"),
+        ("return select('#', pcall(function() return 1, nil, 3, nil end))", "5"),
+        ("local _, e = pcall(5) return e", "\"attempt to call a number value\""),
+        ("local _, e = pcall(function() error('x', 2) end) return e", "\"x\""),
+    ] {
+        let answer = machine.ask(1, &["EVAL", script, "0"]);
+        assert_eq!(answer, result, "{script}");
+    }
+}
+
+#[test]
+fn nothing_of_a_run_outlives_it() {
+    let mut machine = Machine::new();
+    for script in [
+        "getmetatable('').__index.saved = redis.call",
+        "getmetatable('').saved = redis.call",
+        "getmetatable('').__index = {}",
+        "string.saved = redis.call",
+    ] {
+        let answer = machine.ask(1, &["EVAL", script, "0"]);
+        assert!(answer.contains("Attempt to modify a readonly table"), "{script}: {answer}");
+    }
+    assert_eq!(machine.ask(1, &["EVAL", "return ('x'):upper() .. #('ab')", "0"]), "\"X2\"");
+}
+
+#[test]
+fn a_script_within_a_script_is_refused_even_where_every_command_is_allowed() {
+    let mut machine = Machine::new();
+    machine.ask(1, &["DEBUG", "SET-DISABLE-DENY-SCRIPTS", "1"]);
+    for inner in ["EVAL", "SCRIPT', 'LOAD"] {
+        let outer = format!("return redis.pcall('{inner}', 'return 7', '0')");
+        let answer = machine.ask(1, &["EVAL", &outer, "0"]);
+        assert!(answer.starts_with('!'), "{answer}");
+    }
+    assert_eq!(machine.ask(1, &["EVAL", "return 7", "0"]), "7");
+}

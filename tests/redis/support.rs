@@ -7,8 +7,10 @@
 use crate::traps::table::words;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+use stunt_double::redis::resp::ByteServer;
 use stunt_double::redis::server::{ClientId, Output, Server};
-use stunt_double::redis::{Reply, ServerOptions};
+use stunt_double::redis::{Reply, ServerOptions, Version};
+use stunt_double::sim::service::{ByteOutput, ByteService as _};
 use stunt_double::{Instant, Site, Stream};
 
 pub(crate) struct Rig {
@@ -134,4 +136,29 @@ pub(crate) fn short(reply: &Reply) -> String {
         Reply::Push(items) => format!(">[{}]", list(items)),
         other => other.to_string(),
     }
+}
+
+/// Sends lines to a server with a replica. Returns what the replica is sent for each, without the
+/// database.
+pub(crate) fn sent(version: Version, lines: &[&str]) -> Vec<String> {
+    let random = Stream::calm(Site::new("test.fields"), 0);
+    let options = ServerOptions::default().with_version(version);
+    let mut server = ByteServer::new(Server::new(options, random));
+    server.connected(Instant::ZERO, 1, "replica");
+    server.connected(Instant::ZERO, 2, "client");
+    let mut told = |client: u64, line: &str| {
+        server.receive(Instant::ZERO, client, format!("{line}\r\n").as_bytes());
+        let mut received = Vec::new();
+        while let Some((to, output)) = server.poll_output() {
+            if let (1, ByteOutput::Data(bytes)) = (to, output) {
+                received.extend(bytes);
+            }
+        }
+        let text = String::from_utf8_lossy(&received).into_owned();
+        let is_word = |part: &&str| !part.starts_with(['*', '$']) && !part.is_empty();
+        let words: Vec<&str> = text.split("\r\n").filter(is_word).collect();
+        words.join(" ").replace("SELECT 0 ", "")
+    };
+    told(1, "SYNC");
+    lines.iter().map(|line| told(2, line)).collect()
 }

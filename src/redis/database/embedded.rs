@@ -33,6 +33,7 @@ impl Database {
     #[cold]
     fn embed_beside_key(&mut self, slot: Slot, expired_before: bool) {
         let rule = self.profile.encodings.embedding;
+        self.keyspace.resized(slot);
         let entry = self.keyspace.entry_mut(slot);
         let (key, expires) = (entry.key.len(), entry.expires_at() != NEVER);
         if let Value::String(string) = &mut entry.value

@@ -53,7 +53,7 @@ pub struct HsetexCondition {
 
 impl ExpireCondition {
     /// Returns whether a time may replace another.
-    fn allows(&self, before: Option<i64>, at: i64) -> bool {
+    pub(super) fn allows(&self, before: Option<i64>, at: i64) -> bool {
         let time = before.unwrap_or(NEVER);
         (!self.if_none || before.is_none())
             && (!self.if_some || before.is_some())

@@ -38,11 +38,7 @@ impl Database {
     pub fn pexpireat(&mut self, key: &[u8], at: i64, condition: ExpireCondition) -> bool {
         let Some(entry) = self.seek(key) else { return false };
         let before = entry.expires_at();
-        let holds = (!condition.if_none || before == NEVER)
-            && (!condition.if_some || before != NEVER)
-            && (!condition.if_later || at > before)
-            && (!condition.if_sooner || at < before);
-        if !holds {
+        if !condition.allows((before != NEVER).then_some(before), at) {
             return false;
         }
         if self.is_past(at) {

@@ -7,7 +7,7 @@
 use super::digest;
 use super::keyspace::{Entry, Keyspace, NEVER};
 use crate::invariant::ensure;
-use crate::redis::value::{Sds, Value};
+use crate::redis::value::{Hash, Sds, Value};
 use crate::redis::version::Version;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -20,8 +20,17 @@ struct Before {
 }
 
 impl Before {
-    /// Returns whether both states look the same to a client.
-    fn is(&self, other: &Before) -> bool {
+    /// Returns whether a client finds something of this state at a time.
+    fn is_live(&self, now: i64) -> bool {
+        let ended = match &self.value {
+            Value::Hash(hash) => hash.has_due(now) && hash.live(now).next().is_none(),
+            _ => false,
+        };
+        self.expires_at > now && !ended
+    }
+
+    /// Returns whether both states look the same to a client at a time.
+    fn is(&self, other: &Before, now: i64) -> bool {
         let digest = |state: &Before| {
             let mut digest = digest::NONE;
             digest::mix_value(&mut digest, &state.value, false, Version::default().profile());
@@ -30,11 +39,23 @@ impl Before {
         let same = match (&self.value, &other.value) {
             // A stream's digest ignores its groups.
             (Value::Stream(one), Value::Stream(other)) => one == other,
-            (Value::Hash(one), Value::Hash(other)) if !one.has_deadlines_of(other) => false,
+            (Value::Hash(one), Value::Hash(other))
+                if one.deadlines() > 0 || other.deadlines() > 0 =>
+            {
+                same_live_fields(one, other, now)
+            }
             _ => digest(self) == digest(other),
         };
         same && self.expires_at == other.expires_at
     }
+}
+
+/// Returns whether two hashes have the same fields with the same deadlines at a time.
+fn same_live_fields(one: &Hash, other: &Hash, now: i64) -> bool {
+    let is_in_other = |(field, value): (&Sds, &Sds)| {
+        other.get_live(field, now) == Some(value) && one.deadline(field) == other.deadline(field)
+    };
+    one.live(now).count() == other.live(now).count() && one.live(now).all(is_in_other)
 }
 
 /// The changes of one database's keys since some point in time.
@@ -158,10 +179,10 @@ impl Undo {
             let found = keyspace.find(&key).map(|slot| keyspace.remove(slot));
             let clock = found.as_ref().map_or(0, |entry| entry.clock);
             let found = found.map(|e| Before { expires_at: e.expires_at(), value: e.value });
-            let live = |state: &&Before| state.expires_at > now;
+            let live = |state: &&Before| state.is_live(now);
             let same = match (found.as_ref().filter(live), before.as_ref().filter(live)) {
                 (None, None) => true,
-                (Some(found), Some(before)) => found.is(before),
+                (Some(found), Some(before)) => found.is(before, now),
                 (Some(_), None) | (None, Some(_)) => false,
             };
             if let Some(before) = before {

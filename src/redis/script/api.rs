@@ -62,6 +62,7 @@ impl Slot {
 
     pub(super) fn clear(&self) {
         *lock(&self.run) = None;
+        *lock(&self.asked) = None;
     }
 
     /// Returns the request that the run answers, unless it was called itself.
@@ -74,7 +75,10 @@ impl Slot {
         let mut words = Words::default();
         let words = words.fill(values, self.numbers).map(|()| words);
         *lock(&self.asked) = Some(Asked { ask, words });
-        run.call(())
+        let answer = run.call(());
+        // Lua may have had no room to call the run, which then must not find the request later.
+        *lock(&self.asked) = None;
+        answer
     }
 
     /// Returns the run, or the error of a function that was called outside of one.

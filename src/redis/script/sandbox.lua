@@ -119,9 +119,16 @@ local function results(ok, ...)
   return false, problem
 end
 
-local pcall, xpcall = pcall, xpcall
+-- The results of a protected call come as one table, so that their number does not matter.
+local function pack(...) return { n = select('#', ...), ... } end
+local function packed(f, ...) return pack(f(...)) end
+
+local pcall, xpcall, unpack = pcall, xpcall, unpack
 function globals.pcall(...)
-  return results(pcall(...))
+  if type((...)) ~= 'function' then return results(pcall(...)) end
+  local ok, values = pcall(packed, ...)
+  if ok then return true, unpack(values, 1, values.n) end
+  return results(false, values)
 end
 
 local function plain_results(ok, ...)
@@ -132,7 +139,11 @@ end
 function globals.xpcall(...)
   local f, handler = ...
   if select('#', ...) < 2 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
-  return plain_results(xpcall(f, function(problem) return handler(plain(problem)) end))
+  local function handle(problem) return handler(plain(problem)) end
+  if type(f) ~= 'function' then return plain_results(xpcall(f, handle)) end
+  local ok, values = xpcall(function() return pack(f()) end, handle)
+  if ok then return true, unpack(values, 1, values.n) end
+  return plain_results(false, values)
 end
 
 local resume = coroutine.resume
@@ -197,7 +208,6 @@ end
 
 -- Lua's limit is 8,000 results. A native function in Rust has room for a few hundred fewer.
 local MOST_RESULTS = 7700
-local unpack = unpack
 function globals.unpack(...)
   local tbl, first, last = ...
   if type(tbl) ~= 'table' then
@@ -219,8 +229,12 @@ function globals.rawget(tbl, key)
   return rawget(true_of[tbl] or tbl, key)
 end
 
+-- The metatable of texts outlives a run, so it is frozen too: see `sandbox.lock`.
+local metatable_of_texts
+
 function globals.getmetatable(value)
   if true_of[value] then return metatable_of[value] end
+  if type(value) == 'string' then return metatable_of_texts end
   return getmetatable(value)
 end
 
@@ -266,7 +280,7 @@ function sandbox.run(f, keys, args)
     count = 0
     numbers = setmetatable({}, { __mode = 'k' })
   end
-  if not keys then return xpcall(f, native.error_handler) end
+  if not keys then return xpcall(function() return (f()) end, native.error_handler) end
   return xpcall(function() return (f(keys, args)) end, native.error_handler)
 end
 
@@ -274,7 +288,12 @@ end
 function sandbox.lock()
   globals._G = globals
   setmetatable(globals, strict())
-  return freeze(globals)
+  local frozen = freeze(globals)
+  local texts = getmetatable('')
+  texts.__index = globals.string
+  metatable_of_texts = setmetatable({}, { __index = texts, __newindex = refuse })
+  true_of[metatable_of_texts] = texts
+  return frozen
 end
 
 -- Freezes all globals. Returns the table that stands for them while functions run, and a function

@@ -278,7 +278,9 @@ impl Server {
         let was_idle = !self.is_asleep() && !self.is_busy();
         let feeds = self.replication.feeds;
         let before = feeds.then(|| self.before_effects(caller, command, args));
-        if no_touch && command.name != "touch" {
+        // The commands of a transaction decide for themselves.
+        let holds = no_touch && !matches!(command.name, "touch" | "exec");
+        if holds {
             self.hold_uses(true);
         }
         let answer = if self.acl.restricts
@@ -288,7 +290,7 @@ impl Server {
         } else {
             self.execute(caller, command, args)
         };
-        if no_touch {
+        if holds {
             self.hold_uses(false);
         }
         self.count_uses();
@@ -317,9 +319,12 @@ impl Server {
         if self.is_watched() {
             let takes_time = was_idle && (self.is_asleep() || self.is_busy());
             self.watch_call((client, database, origin), command, args, takes_time);
-            if self.watchers.command_log.is_some() && origin != Origin::Script {
-                self.note_sizes(client, command, args, reply.as_ref());
-            }
+        }
+        if self.watchers.command_log.is_some()
+            && origin != Origin::Script
+            && !self.blocking.is_blocked(client)
+        {
+            self.note_sizes(client, command, args, reply.as_ref());
         }
         if self.story.is_some() {
             self.tell_command((client, database), command, args, reply.as_ref());

@@ -42,6 +42,7 @@ impl Server {
         }
         self.observe_for_story();
         self.observe_role();
+        self.limit_sizes();
     }
 
     /// Begins with the users that a process starts with: those of the file, if there is one.
@@ -67,6 +68,7 @@ impl Server {
         }
         if rewrite {
             self.disk().rewrite_append_only();
+            self.serve_waits();
         }
     }
 

@@ -188,7 +188,6 @@ impl Server {
     pub(super) fn is_watched(&self) -> bool {
         !self.watchers.monitors.is_empty()
             || self.config.slow_log_threshold == 0
-            || self.watchers.command_log.is_some()
             || self.is_asleep()
             || self.is_busy()
     }

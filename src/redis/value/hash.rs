@@ -114,12 +114,6 @@ impl Hash {
         self.deadlines.as_ref().map_or(0, |deadlines| deadlines.len())
     }
 
-    /// Returns whether the fields of both hashes end at the same times.
-    pub(crate) fn has_deadlines_of(&self, other: &Hash) -> bool {
-        self.deadlines() == other.deadlines()
-            && self.iter().all(|(field, _)| self.deadline(field) == other.deadline(field))
-    }
-
     /// Returns whether a field's deadline is not after this time.
     #[must_use]
     pub fn is_due(&self, field: &[u8], now: i64) -> bool {

@@ -1,8 +1,8 @@
 //! What an upgrade changes, in words: a sentence for each fact in which a version differs from the
 //! one from which it descends.
 //!
-//! Invariant: a sentence belongs to a fact of the profiles, so a profile that changes its fact
-//! changes the lists. Which commands are new, the table of commands knows.
+//! Invariant: a sentence belongs to a fact of the profiles, or to a set of versions that a row of
+//! the command table names, so whoever changes the fact changes the lists. Which commands are new, the table of commands knows.
 //!
 //! Source: each was observed on the real servers of these versions.
 

@@ -102,10 +102,22 @@ pub(super) fn effects(
     }
 }
 
+/// Returns the options of `SET`, each with its value if it takes one.
+fn set_options<'a>(args: Args<'a>) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> {
+    const WITH_VALUE: [&str; 8] = ["ex", "px", "exat", "pxat", "ifeq", "ifne", "ifdeq", "ifdne"];
+    let mut rest = args.iter().copied();
+    std::iter::from_fn(move || {
+        let option = rest.next()?;
+        let takes_value = WITH_VALUE.iter().any(|name| is(option, name));
+        Some((option, if takes_value { rest.next() } else { None }))
+    })
+}
+
 /// `SET`: with an absolute expiry time, and without `GET`. Later versions send one with an absolute
 /// time as it is.
 fn set(db: &Database, args: Args<'_>, expiry: Option<i64>) -> Vec<Sds> {
-    let has = |name: &str| args[3..].iter().any(|word| is(word, name));
+    let options = || set_options(&args[3..]).map(|(word, _)| word);
+    let has = |name: &str| options().any(|word| is(word, name));
     if db.profile.rewrites.keep_pxat && has("pxat") {
         return words(args);
     }
@@ -113,8 +125,12 @@ fn set(db: &Database, args: Args<'_>, expiry: Option<i64>) -> Vec<Sds> {
     if expires && let Some(at) = expiry {
         return vec!["SET".into(), args[1].into(), args[2].into(), "PXAT".into(), number(&at)];
     }
-    let kept = args.iter().enumerate().filter(|(at, word)| *at < 3 || !is(word, "get"));
-    kept.map(|(_, word)| Sds::new(word)).collect()
+    let mut kept = words(&args[..3]);
+    for (option, value) in set_options(&args[3..]).filter(|(word, _)| !is(word, "get")) {
+        kept.push(option.into());
+        kept.extend(value.map(Sds::from));
+    }
+    kept
 }
 
 /// `MSETEX`: with an absolute expiry time.

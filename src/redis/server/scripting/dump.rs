@@ -21,6 +21,7 @@ impl Server {
 
     /// `FUNCTION RESTORE payload [FLUSH | APPEND | REPLACE]`.
     pub(crate) fn function_restore(&mut self, _: Caller, args: Args<'_>) -> Answer {
+        self.must_not_run()?;
         let (flush, replace) = match &args[3..] {
             [] => (false, false),
             [policy] if is(policy, "append") => (false, false),

@@ -198,6 +198,7 @@ impl Server {
 
     /// `FUNCTION LOAD [REPLACE] code`.
     pub(crate) fn function_load(&mut self, _: Caller, args: Args<'_>) -> Answer {
+        self.must_not_run()?;
         let (code, options) = args[2..].split_last().ok_or(refuse("Function code is missing"))?;
         if let Some(option) = options.iter().find(|option| !is(option, "replace")) {
             let option = String::from_utf8_lossy(option);

@@ -21,6 +21,10 @@ const FOLLOWED_FOR: u64 = 60_000;
 /// Fewest milliseconds by which a run goes further than the one before.
 const STAGE: u64 = 100;
 
+/// The error of a script within a script, which the real server lets run only after `DEBUG
+/// SET-DISABLE-DENY-SCRIPTS`.
+const NESTED: CommandError = CommandError::text("ERR a script cannot run within a script");
+
 /// A script with its arguments, ready to run.
 pub(super) struct Invocation<'a> {
     pub(super) script: Script,
@@ -236,6 +240,11 @@ impl Server {
         Ok(())
     }
 
+    /// Returns an error if a script runs, which has the interpreter.
+    pub(super) fn must_not_run(&self) -> Result<(), CommandError> {
+        if self.sessions.contains_key(&SCRIPT) { Err(NESTED) } else { Ok(()) }
+    }
+
     fn interpreter(&mut self, kind: Kind) -> &mut Option<Box<Interpreter>> {
         match kind {
             Kind::Eval => &mut self.scripting.scripts.interpreter,
@@ -257,7 +266,6 @@ impl Server {
     ) -> (Progress, Answer) {
         let Invocation { script, name, kind, flags, read_only, keys, args } = invocation;
         let Some(mut interpreter) = self.interpreter(*kind).take() else {
-            let error = CommandError::text("ERR a script cannot run within a script");
             let none = Progress {
                 elapsed: 0,
                 wrote: false,
@@ -265,7 +273,7 @@ impl Server {
                 stopped: false,
                 followed: false,
             };
-            return (none, Err(error));
+            return (none, Err(NESTED));
         };
         if let Some(state) = random {
             interpreter.restore_random(state);

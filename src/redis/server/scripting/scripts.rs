@@ -81,11 +81,12 @@ const NO_SCRIPT: CommandError = CommandError::text("NOSCRIPT No matching script.
 impl Server {
     /// Caches the script of a text, unless it is.
     fn cache_script(&mut self, body: &[u8]) -> Result<&Cached, CommandError> {
-        let profile = self.profile();
+        let (profile, may_compile) = (self.profile(), self.must_not_run());
         let scripts = &mut self.scripting.scripts;
         if let Some(at) = scripts.cached.get_index_of(body) {
             return Ok(&scripts.cached[at]);
         }
+        may_compile?;
         let (flags, code) =
             shebang::of_script(body).map_err(|why| CommandError::format(format!("ERR {why}")))?;
         let interpreter = scripts

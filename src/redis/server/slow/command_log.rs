@@ -3,7 +3,7 @@
 //!
 //! A request is as large as its bytes on the wire, and so is a reply. Both are noted when the
 //! command has run, under the limits of that moment: a `CONFIG SET` that lowers a limit is noted
-//! itself. The replies to clients that had to wait are not noted.
+//! itself. A call that has to wait is noted when it ends.
 //!
 //! Source: `commandlog.c` (Valkey), and the real servers.
 
@@ -23,6 +23,7 @@ pub(crate) struct SizeLog {
     /// The newest entry is the first.
     pub(crate) entries: VecDeque<SlowEntry>,
     next_id: u64,
+    limit: Limit,
 }
 
 /// The logs of large requests and of large replies.
@@ -33,26 +34,31 @@ pub(crate) struct CommandLog {
 }
 
 /// A limit: from how many bytes on entries are made, and how many are kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Limit {
     bytes: Option<u64>,
     entries: usize,
 }
 
+impl Limit {
+    fn is_reached(self, size: u64) -> bool {
+        self.bytes.is_some_and(|bytes| size >= bytes)
+    }
+}
+
 impl SizeLog {
-    fn note(&mut self, size: u64, limit: Limit, make: impl FnOnce() -> SlowEntry) {
-        if limit.bytes.is_some_and(|bytes| size >= bytes) {
-            let id = self.next_id;
-            self.next_id += 1;
-            self.entries.push_front(SlowEntry { id, micros: size, ..make() });
-            self.entries.truncate(limit.entries);
-        }
+    fn note(&mut self, size: u64, entry: SlowEntry) {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.entries.push_front(SlowEntry { id, micros: size, ..entry });
+        self.entries.truncate(self.limit.entries);
     }
 }
 
 /// Number of bytes of a line with a number: `*3`, `$12`, `:-1`.
 fn numbered(number: i64) -> u64 {
-    1 + number.to_string().len() as u64 + 2
+    let digits = number.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
+    1 + u64::from(number < 0) + u64::from(digits) + 2
 }
 
 fn bulk(len: usize) -> u64 {
@@ -117,8 +123,19 @@ impl Server {
         }
     }
 
+    /// Takes the limits from the configuration.
+    pub(in crate::redis::server) fn limit_sizes(&mut self) {
+        let requests =
+            self.size_limit("commandlog-request-larger-than", "commandlog-large-request-max-len");
+        let replies =
+            self.size_limit("commandlog-reply-larger-than", "commandlog-large-reply-max-len");
+        if let Some(log) = &mut self.watchers.command_log {
+            log.requests.limit = requests;
+            log.replies.limit = replies;
+        }
+    }
+
     /// Notes a request, and its reply, if they are large.
-    #[cold]
     pub(in crate::redis::server) fn note_sizes(
         &mut self,
         client: ClientId,
@@ -126,20 +143,34 @@ impl Server {
         args: Args<'_>,
         reply: Option<&Reply>,
     ) {
-        if command.has(flag::SKIP_COMMANDLOG) {
-            return;
+        let Some(log) = &self.watchers.command_log else { return };
+        let request = request_size(args);
+        let reply = reply.map_or(0, |reply| {
+            let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |by| by.protocol);
+            reply_size(reply, protocol, self.profile().numbers)
+        });
+        let large = (log.requests.limit.is_reached(request), log.replies.limit.is_reached(reply));
+        if large != (false, false) && !command.has(flag::SKIP_COMMANDLOG) {
+            self.note_large(client, command, args, (request, large.0), (reply, large.1));
         }
-        let requests =
-            self.size_limit("commandlog-request-larger-than", "commandlog-large-request-max-len");
-        let replies =
-            self.size_limit("commandlog-reply-larger-than", "commandlog-large-reply-max-len");
-        let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |by| by.protocol);
-        let numbers = self.profile().numbers;
+    }
+
+    #[cold]
+    fn note_large(
+        &mut self,
+        client: ClientId,
+        command: &Row,
+        args: Args<'_>,
+        (request, is_request_large): (u64, bool),
+        (reply, is_reply_large): (u64, bool),
+    ) {
         let entry = self.slow_entry(client, &without_secrets(command, args));
         let Some(log) = &mut self.watchers.command_log else { return };
-        log.requests.note(request_size(args), requests, || entry.clone());
-        if let Some(reply) = reply {
-            log.replies.note(reply_size(reply, protocol, numbers), replies, || entry);
+        if is_request_large {
+            log.requests.note(request, entry.clone());
+        }
+        if is_reply_large && reply > 0 {
+            log.replies.note(reply, entry);
         }
     }
 }
