@@ -2,7 +2,8 @@
 //! one from which it descends.
 //!
 //! Invariant: a sentence belongs to a fact of the profiles, or to a set of versions that a row of
-//! the command table names, so whoever changes the fact changes the lists. Which commands are new, the table of commands knows.
+//! the command table names, so whoever changes the fact changes the lists. Which commands are new,
+//! the table of commands knows.
 //!
 //! Source: each was observed on the real servers of these versions.
 
