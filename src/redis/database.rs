@@ -475,10 +475,13 @@ impl Database {
 
     /// Sets an expiry time, or removes it with [`NEVER`].
     fn set_expiry(&mut self, slot: Slot, expires_at: i64) {
+        let is_new = self.keyspace.entry(slot).expires_at() == NEVER;
+        if is_new && expires_at == NEVER {
+            return;
+        }
         if self.keyspace.expiring() == 0 {
             self.expiring_since = self.now;
         }
-        let is_new = self.keyspace.entry(slot).expires_at() == NEVER;
         self.keyspace.set_expiry(slot, expires_at);
         if is_new && expires_at != NEVER {
             self.settle_embedding(slot, false);

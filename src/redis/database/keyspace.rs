@@ -213,6 +213,12 @@ impl Keyspace {
         self.expires.first().copied()
     }
 
+    /// Returns whether neither a key nor a field has a time at which it ends.
+    #[inline]
+    pub(crate) fn nothing_ends(&self) -> bool {
+        self.expires.is_empty() && self.fields.is_none()
+    }
+
     /// Returns deadline and slot of the hash whose field is the next to end.
     pub(crate) fn next_field(&self) -> Option<(i64, Slot)> {
         self.fields.as_ref()?.first()
