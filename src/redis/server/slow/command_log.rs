@@ -70,6 +70,19 @@ fn request_size(args: Args<'_>) -> u64 {
     numbered(args.len() as i64) + args.iter().map(|word| bulk(word.len())).sum::<u64>()
 }
 
+/// More bytes than frame any word.
+const FRAME: u64 = 32;
+
+/// Returns a number of bytes that a short reply does not exceed, without the work of counting.
+fn at_most(reply: &Reply) -> u64 {
+    match reply {
+        Reply::Bulk(bytes) => bytes.len() as u64 + FRAME,
+        Reply::Simple(text) => text.len() as u64 + FRAME,
+        Reply::Integer(_) | Reply::Nil | Reply::NilArray | Reply::Boolean(_) => FRAME,
+        _ => u64::MAX,
+    }
+}
+
 /// Returns the bytes of a reply on the wire.
 fn reply_size(reply: &Reply, protocol: Protocol, numbers: Numbers) -> u64 {
     let size = |item: &Reply| reply_size(item, protocol, numbers);
@@ -144,6 +157,12 @@ impl Server {
         reply: Option<&Reply>,
     ) {
         let Some(log) = &self.watchers.command_log else { return };
+        let words = args.iter().map(|word| word.len() as u64 + FRAME).sum::<u64>() + FRAME;
+        if !log.requests.limit.is_reached(words)
+            && reply.is_none_or(|reply| !log.replies.limit.is_reached(at_most(reply)))
+        {
+            return;
+        }
         let request = request_size(args);
         let reply = reply.map_or(0, |reply| {
             let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |by| by.protocol);
