@@ -113,7 +113,7 @@ impl Options {
         }
         // Entries that are looked at one by one are trimmed exactly, or not at all.
         let trim = Trim { to, approximate: false, limit, references };
-        Ok(rules.trims_references_approximately.then_some(trim))
+        Ok(rules.trims_references_exactly.then_some(trim))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::redis::error::CommandError;
 use crate::redis::value::StringValue;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What a string is compared with.
+/// The value, or the digest of one, with which a string is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison<'a> {
     /// `IFEQ`: it is equal to this.
@@ -114,7 +114,7 @@ impl Database {
         };
         let unknown = CommandError::text("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
         let holds = comparison.ok_or(unknown)?.holds(string.as_slice())?;
-        Ok(holds && self.delete_compared(key))
+        Ok(self.delete_compared(key, holds))
     }
 
     /// `DELIFEQ`: deletes a string if it is equal to this. Returns whether it was.
@@ -128,12 +128,15 @@ impl Database {
             Some(_) => return Err(CommandError::WrongType),
             None => false,
         };
-        Ok(equal && self.delete_compared(key))
+        Ok(self.delete_compared(key, equal))
     }
 
-    fn delete_compared(&mut self, key: &[u8]) -> bool {
-        self.take(key);
-        self.changed(key, EventClasses::GENERIC, "del", 1);
-        true
+    /// Deletes a key if its comparison holds. Returns whether it does.
+    fn delete_compared(&mut self, key: &[u8], holds: bool) -> bool {
+        if holds {
+            self.take(key);
+            self.changed(key, EventClasses::GENERIC, "del", 1);
+        }
+        holds
     }
 }

@@ -1,4 +1,4 @@
-//! Which strings are embedded into the object of their key.
+//! Strings that are embedded into the object of their key.
 //!
 //! A value decides for itself while it is made. In versions in which the key counts too
 //! (`version/embedding.rs`), the database decides once the value has its place.

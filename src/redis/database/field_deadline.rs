@@ -17,7 +17,7 @@ use super::{Database, ExpireCondition, Ttl};
 use crate::redis::error::CommandError;
 use crate::redis::value::{Hash, Sds};
 
-/// What `HEXPIRE` did with a field. As an integer, it is the command's reply.
+/// The outcome of `HEXPIRE` for a field. As an integer, it is the command's reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldExpiry {
     /// There is no such field.
@@ -30,7 +30,7 @@ pub enum FieldExpiry {
     Ended = 2,
 }
 
-/// What happens to the deadline of a field whose value is read or set.
+/// The change of a field's deadline, as its value is read or set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldDeadline {
     /// `HGETEX` without options, and `KEEPTTL` of `HSETEX`: it stays.

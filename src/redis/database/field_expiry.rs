@@ -13,7 +13,7 @@ use super::notify::EventClasses;
 use super::{Database, Removed};
 use crate::redis::value::{Hash, Sds, Value};
 
-/// What ends next.
+/// The key, or the fields, that end next.
 pub(super) enum Due {
     Key(Slot),
     /// Fields of the hash in this slot, which end at this time.

@@ -1,4 +1,4 @@
-//! What values of several types are read from: compact arrays, and pairs of their elements.
+//! Parts that values of several types share as RDB: compact arrays, and pairs of their elements.
 
 use super::RdbError;
 use super::reader::Reader;

@@ -195,8 +195,9 @@ fn combine_block(operator: Operator, into: &mut [u8], from: &[u8]) {
         }
         Operator::Or => both.iter_mut().zip(from).for_each(|(a, b)| *a |= b),
         Operator::Xor => both.iter_mut().zip(from).for_each(|(a, b)| *a ^= b),
-        // These are not combined source by source.
-        Operator::Diff | Operator::Diff1 | Operator::AndOr | Operator::One => {}
+        Operator::Diff | Operator::Diff1 | Operator::AndOr | Operator::One => {
+            unreachable!("these are not combined source by source")
+        }
     }
 }
 

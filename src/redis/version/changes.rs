@@ -121,7 +121,7 @@ const FACTS: &[Fact] = &[
     ),
     fact(|p| p.streams.references, "`XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`."),
     fact(
-        |p| p.streams.trims_references_approximately,
+        |p| p.streams.trims_references_exactly,
         "An approximate trim (`~`) with `DELREF` or `ACKED` trims exactly. Before, it trimmed nothing.",
     ),
     fact(

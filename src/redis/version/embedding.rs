@@ -1,4 +1,4 @@
-//! Which strings are embedded into the object of their key (`embstr`).
+//! The rule by which strings are embedded into the object of their key (`embstr`).
 //!
 //! At first an object embeds a short value. Later versions put key and value into one allocation,
 //! so that the length of the key counts too, and the expiry time. A string that does not fit once

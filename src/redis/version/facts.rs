@@ -33,7 +33,7 @@ pub(crate) struct Profile {
     pub(crate) logs_sizes: bool,
 }
 
-/// What masters and replicas tell each other.
+/// The words in which masters and replicas tell each other of changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rewrites {
     /// `SET` with `PXAT` is kept as it is.
@@ -57,13 +57,13 @@ pub(crate) struct Groups {
     pub(crate) cap_entries_read: bool,
 }
 
-/// What the commands on streams take.
+/// The options of the commands on streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StreamRules {
     /// `XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`.
     pub(crate) references: bool,
     /// An approximate trim with `DELREF` or `ACKED` trims exactly. Otherwise it does nothing.
-    pub(crate) trims_references_approximately: bool,
+    pub(crate) trims_references_exactly: bool,
 }
 
 /// The comparisons of strings, and `MSETEX`, which came with them.

@@ -202,7 +202,7 @@ pub(super) struct Read<'a> {
     pub(super) words: Args<'a>,
 }
 
-/// What tells `HGETEX` and `HSETEX` apart.
+/// The differences between `HGETEX` and `HSETEX`.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
     name: &'static str,

@@ -12,7 +12,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 
-/// What a client of `WAITAOF` waits for: `Attempt::Synced`.
+/// The syncs that a client of `WAITAOF` waits for, out of its `Attempt::Synced`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) local: bool,
@@ -33,7 +33,7 @@ impl Wanted {
     }
 }
 
-/// How much of that is so.
+/// The part of them that has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Synced {
     local: bool,

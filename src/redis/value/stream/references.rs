@@ -8,7 +8,7 @@
 
 use super::{Group, Stream, StreamId, Trim, TrimTo};
 
-/// What a deletion does about the groups that know an entry.
+/// The rule of a deletion for the groups that know an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum References {
     /// `KEEPREF`: entries stay pending.
@@ -20,7 +20,7 @@ pub enum References {
     Acked,
 }
 
-/// What became of an entry.
+/// The fate of an entry that was to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
     /// There was none.
