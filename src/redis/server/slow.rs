@@ -1,5 +1,5 @@
-//! The slow log, the latency monitor, the monitors and the command log of Valkey: four ways to watch
-//! commands as they run.
+//! The slow log, the latency monitor, the monitors and the command log of Valkey: four ways to
+//! watch commands as they run.
 //!
 //! Commands take no virtual time, with two exceptions: `DEBUG SLEEP` and slow scripts. So the slow
 //! log of a server with its default threshold has those, and with a threshold of 0 it has every
