@@ -106,6 +106,8 @@ mod shutdown;
 pub mod sim;
 mod sort;
 pub mod time;
+#[cfg(any(feature = "rabbitmq", feature = "redis"))]
+mod unknown_version;
 
 pub use choice::{Choice, Choices, ParseTapeError, Site, Stream, Tape};
 pub use shutdown::Shutdown;

@@ -106,6 +106,7 @@ mod version;
 mod vhost;
 pub mod wire;
 
+pub use crate::unknown_version::UnknownVersion;
 pub use broker::options::BrokerOptions;
 pub use broker::refusal::{Refusal, RefusalError};
 pub use client::{
@@ -124,4 +125,4 @@ pub use protocol::method::{
 pub use protocol::properties::Properties;
 pub use protocol::queue_type::QueueType;
 pub use protocol::table::{FieldTable, FieldValue, FieldValueError};
-pub use version::{DeprecatedFeature, UnknownVersion, Version};
+pub use version::{DeprecatedFeature, Version};

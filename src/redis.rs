@@ -161,6 +161,7 @@ pub mod server;
 pub mod value;
 mod version;
 
+pub use crate::unknown_version::UnknownVersion;
 pub use client::{
     Client, ClientOptions, ConvertError, Error, FromReply, Invalidated, Message, Pipeline, Redis,
     Subscription, start, start_named, start_replicas, start_sentinels,
@@ -171,4 +172,4 @@ pub use persist::{AppendFsync, Losses, SavePoint};
 pub use reply::{ErrorReply, Protocol, Reply};
 pub use server::{Discarded, EvictionPolicy, LostWrite, Refusal, SentinelOptions, ServerOptions};
 pub use value::{Limits, Sds};
-pub use version::{UnknownVersion, Version};
+pub use version::Version;

@@ -13,6 +13,7 @@ mod facts;
 mod profiles;
 mod set;
 
+use crate::unknown_version::UnknownVersion;
 pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use facts::{
     Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers, Profile, Rdb,
@@ -58,22 +59,6 @@ pub enum Version {
     /// Valkey 9.1, with what came in 9.0: hash fields that expire, `DELIFEQ`.
     Valkey9_1,
 }
-
-/// The name of a version that is not known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownVersion(String);
-
-impl std::fmt::Display for UnknownVersion {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "there is no version {:?}: try one of", self.0)?;
-        for (at, version) in Version::ALL.iter().enumerate() {
-            write!(f, "{} {version}", if at == 0 { "" } else { "," })?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for UnknownVersion {}
 
 impl Version {
     /// All versions: those of Redis, the oldest first, and then those of Valkey.
@@ -141,6 +126,10 @@ impl std::str::FromStr for Version {
         let is_it = |version: &&Version| {
             version.name() == name || version.name().strip_prefix("redis-") == Some(name)
         };
-        Version::ALL.iter().find(is_it).copied().ok_or_else(|| UnknownVersion(name.to_owned()))
+        Version::ALL
+            .iter()
+            .find(is_it)
+            .copied()
+            .ok_or_else(|| UnknownVersion::new(name, Version::ALL))
     }
 }

@@ -1,0 +1,164 @@
+//! The facts of a version: everything in which versions differ.
+//!
+//! Source: each fact was observed on the real 3.10.8, 4.0.5 and 4.3.6.
+
+use super::DeprecatedFeature;
+
+/// The facts of a version: everything in which versions differ.
+///
+/// Code asks the profile for the fact, never for the version.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(super) number: &'static str,
+    /// See [`Version::changes`](super::Version::changes).
+    pub(super) changes: &'static [&'static str],
+    pub(super) max_message_size: usize,
+    /// What `connection.start` says of the server, beside its version.
+    pub(crate) server: Server,
+    /// Whether the server speaks AMQP 1.0 without a plugin, and AMQP 0-8 no longer.
+    pub(crate) serves_amqp_1_0: bool,
+    /// Shortest frame limit that a client may ask for.
+    pub(crate) frame_min: u32,
+    /// The server's words.
+    pub(crate) texts: Texts,
+    /// Whether a message is kept in a *container*: its headers are sorted by name, a name occurs
+    /// once, any delivery mode is accepted, and the server keeps the history of its deaths beside
+    /// the headers, so that a client's own `x-death` is replaced.
+    pub(crate) has_containers: bool,
+    /// Whether the confirm of a persistent message in a classic queue follows its write, so that a
+    /// power loss may lose the message; otherwise it follows the sync.
+    pub(crate) classic_confirms_on_write: bool,
+    /// Whether direct replies go to queues of their own: a reply uses up a delivery tag, is never
+    /// returned, and waits for the commit of a transaction.
+    pub(crate) replies_have_queues: bool,
+    /// Whether the next consumer of a classic queue takes over at once from a single active one
+    /// that is cancelled.
+    pub(crate) serves_successor_at_once: bool,
+    /// Whether a body that is longer than its header says breaks the connection at once.
+    pub(crate) refuses_longer_bodies: bool,
+    /// Whether a client's `basic.cancel-ok`, which the server never asks for, crashes the channel.
+    pub(crate) crashes_over_cancel_ok: bool,
+    /// Whether the commit of a publish to a queue that was deleted meanwhile fails at once, with a
+    /// reason.
+    pub(crate) commits_fail_at_once: bool,
+    /// Whether only quorum queues watch how long a delivery is unacknowledged. They cancel a
+    /// consumer that holds one too long and take the message back; otherwise its channel is closed.
+    pub(crate) times_out_in_quorum_queues_only: bool,
+    /// Whether a passive declaration requires any permission for the object.
+    pub(crate) checks_passive_declarations: bool,
+    /// Whether an exchange that is not durable survives a restart, with its bindings.
+    pub(crate) keeps_transient_exchanges: bool,
+    /// Whether the configuration can deny deprecated features.
+    pub(crate) can_deny_features: bool,
+    /// The deprecated features that are denied unless the configuration permits them.
+    pub(crate) denied_by_default: &'static [DeprecatedFeature],
+    /// The facts of quorum queues.
+    pub(crate) quorum: Quorum,
+    /// The facts of arguments and policies.
+    pub(crate) settings: SettingRules,
+    /// Whether exchanges may have the type `x-local-random`.
+    pub(crate) has_local_random: bool,
+    /// Whether exchanges may have the type `x-modulus-hash` without a plugin.
+    pub(crate) has_modulus_hash: bool,
+}
+
+/// What `connection.start` says of the server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) copyright: &'static str,
+    pub(crate) platform: &'static str,
+    pub(crate) mechanisms: &'static [&'static str],
+}
+
+/// Texts that versions put differently, and what an error closes.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    /// Whether a refusal names the kind of access: `configure access to queue …`.
+    pub(crate) name_access: bool,
+    /// Whether an unknown exchange type closes the channel only.
+    pub(crate) unknown_type_closes_channel: bool,
+    /// Whether a wrong queue type is compared with the type of a queue that was declared without
+    /// one.
+    pub(crate) name_default_type: bool,
+    /// Whether a connection to a deleted vhost is told that the vhost is down.
+    pub(crate) deleted_vhost_is_down: bool,
+    /// Whether refusals of streams say `stream queue …` instead of `stream queues queue …`.
+    pub(crate) say_stream_queue: bool,
+    /// Whether the server's own terms show through: a type of queue in brackets, an age in
+    /// milliseconds.
+    pub(crate) show_terms: bool,
+    /// Whether an offset of a stream that is not one closes the channel only, with a reason.
+    pub(crate) explain_offsets: bool,
+    /// The refusal of one channel more than a user may have.
+    pub(crate) channel_limit: ChannelLimit,
+}
+
+/// How the server refuses one channel more than a user may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChannelLimit {
+    /// It names the user, and the limit in brackets.
+    InBrackets,
+    /// As before, but it names the node instead of the user.
+    NamesNode,
+    /// It names the user, and the limit.
+    Plain,
+}
+
+/// The facts of quorum queues.
+#[derive(Debug)]
+pub(crate) struct Quorum {
+    /// Delivery limit of a queue that sets none.
+    pub(crate) default_delivery_limit: Option<u64>,
+    /// Delivery limit of a queue that sets a negative one. With 0, any return is too many.
+    pub(crate) negative_delivery_limit: Option<u64>,
+    /// Whether a rejected message of a queue without a delivery limit goes to the end.
+    pub(crate) moves_rejected_to_end: bool,
+    /// Whether the first `basic.get` of a message shows the header `x-delivery-count`, with 0.
+    pub(crate) shows_count_at_first: bool,
+    /// Whether only failed deliveries count for the limit: those that end with `basic.reject`, or
+    /// with their channel. The header `x-acquired-count` counts all, and both counts go on in the
+    /// queue of dead letters.
+    pub(crate) counts_failures_only: bool,
+    /// Whether consumers are known by their tags. Since RabbitMQ 4 they are known by their age,
+    /// a waiting consumer of higher priority takes over from a single active one, and a cancelled
+    /// consumer does not keep its place.
+    pub(crate) knows_consumers_by_tag: bool,
+    /// Whether messages that are dropped together become dead letters in the reverse order.
+    pub(crate) buries_last_first: bool,
+    /// The order in which messages of different priorities leave.
+    pub(crate) priorities: Priorities,
+}
+
+/// The order in which messages of different priorities leave a quorum queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Priorities {
+    /// Priorities have no effect.
+    None,
+    /// Two messages of priority 5 and above, then one below, and so on.
+    TwoClasses,
+    /// The highest of 32 levels first. A message without a priority is on level 4.
+    Strict,
+}
+
+/// The facts of arguments and policies.
+#[derive(Debug)]
+pub(crate) struct SettingRules {
+    /// Whether mirrored queues exist, and the settings `ha-…`.
+    pub(crate) has_mirroring: bool,
+    /// Whether the tables of settings have the rows that came with RabbitMQ 4.0.
+    pub(crate) has_those_of_4_0: bool,
+    /// Whether the tables of settings have the rows that came with RabbitMQ 4.3.
+    pub(crate) has_those_of_4_3: bool,
+    /// Whether a queue may set how long its deliveries are unacknowledged.
+    pub(crate) queues_have_timeouts: bool,
+    /// Whether a consumer of a quorum queue may, too.
+    pub(crate) consumers_have_timeouts: bool,
+    /// Whether messages that return to a quorum queue may be delayed.
+    pub(crate) has_delayed_retries: bool,
+    /// Whether `x-queue-mode` takes any value.
+    pub(crate) takes_any_mode: bool,
+    /// Whether classic queues of version 1 exist.
+    pub(crate) has_classic_v1: bool,
+    /// Whether an age that cannot be read is refused; otherwise it ends the channel's process.
+    pub(crate) refuses_unreadable_ages: bool,
+}
