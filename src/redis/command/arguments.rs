@@ -72,6 +72,14 @@ pub(crate) struct Unit {
     pub(crate) absolute: bool,
 }
 
+impl Unit {
+    /// Returns a time in milliseconds since the Unix epoch, or `None` if it does not fit.
+    pub(crate) fn millis(self, time: i64, now: i64) -> Option<i64> {
+        let millis = if self.seconds { time.checked_mul(1_000)? } else { time };
+        if self.absolute { Some(millis) } else { millis.checked_add(now) }
+    }
+}
+
 /// Reads a time for `SET`, `GETEX` and similar commands, which must be positive. Returns it in
 /// milliseconds since the Unix epoch.
 pub(crate) fn expire_time(
@@ -85,9 +93,7 @@ pub(crate) fn expire_time(
     if n <= 0 {
         return Err(invalid);
     }
-    let millis = if unit.seconds { n.checked_mul(1_000) } else { Some(n) };
-    let at = millis.and_then(|ms| if unit.absolute { Some(ms) } else { ms.checked_add(now) });
-    at.ok_or(invalid)
+    unit.millis(n, now).ok_or(invalid)
 }
 
 /// Returns the unit for `EX`, `PX`, `EXAT` or `PXAT`.
@@ -96,6 +102,39 @@ pub(crate) fn expire_unit(word: &[u8]) -> Option<Unit> {
         [("ex", true, false), ("px", false, false), ("exat", true, true), ("pxat", false, true)];
     let (_, seconds, absolute) = units.into_iter().find(|(name, ..)| is(word, name))?;
     Some(Unit { seconds, absolute })
+}
+
+/// What a command's options say of an expiry: a time with its unit, or the command's own word
+/// (`KEEPTTL`, `PERSIST`). They exclude each other, and so do two units. Of several times in one
+/// unit the last one counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ExpiryWords<'a> {
+    pub(crate) time: Option<(&'a [u8], Unit)>,
+    pub(crate) own: bool,
+}
+
+impl<'a> ExpiryWords<'a> {
+    /// Takes a word, and from the rest its time. Returns whether it is such a word and may stand
+    /// here.
+    pub(crate) fn take(
+        &mut self,
+        word: &[u8],
+        own: &str,
+        rest: &mut std::slice::Iter<'_, &'a [u8]>,
+    ) -> Result<bool, CommandError> {
+        if self.time.is_none() && is(word, own) {
+            self.own = true;
+            return Ok(true);
+        }
+        let earlier = self.time.map(|(_, unit)| unit);
+        match expire_unit(word) {
+            Some(unit) if !self.own && earlier.is_none_or(|earlier| earlier == unit) => {
+                self.time = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
+                Ok(true)
+            }
+            Some(_) | None => Ok(false),
+        }
+    }
 }
 
 /// Returns the deadline of a client that blocks for this many seconds from now, or `None` for 0,

@@ -45,10 +45,7 @@ fn pexpireat(db: &mut Database, args: Args<'_>) -> Answer {
 fn expire_in(db: &mut Database, args: Args<'_>, unit: Unit, command: &'static str) -> Answer {
     let condition = condition(&args[3..])?;
     let n = integer(args[2])?;
-    let base = if unit.absolute { 0 } else { db.now_ms() };
-    let millis = if unit.seconds { n.checked_mul(1_000) } else { Some(n) };
-    let at =
-        millis.and_then(|ms| ms.checked_add(base)).ok_or(CommandError::InvalidExpire(command))?;
+    let at = unit.millis(n, db.now_ms()).ok_or(CommandError::InvalidExpire(command))?;
     Ok(Reply::flag(db.pexpireat(args[1], at, condition)))
 }
 

@@ -4,7 +4,7 @@ use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::{Answer, Args, Command, Rows, database};
-use crate::redis::command::arguments::{Unit, expire_time, expire_unit, integer, is, pairs};
+use crate::redis::command::arguments::{ExpiryWords, Unit, expire_time, integer, is, pairs};
 use crate::redis::database::Database;
 use crate::redis::database::{Comparison, Expiry, SetCondition, SetOptions};
 use crate::redis::error::CommandError;
@@ -63,12 +63,9 @@ fn set_options<'a>(
     comparisons: Comparisons,
 ) -> Result<(SetOptions, Option<Comparison<'a>>), CommandError> {
     let mut options = SetOptions::default();
-    let (mut expire, mut comparison) = (None, None);
+    let (mut expiry, mut comparison) = (ExpiryWords::default(), None);
     let mut rest = args[3..].iter();
     while let Some(word) = rest.next() {
-        let may_expire = |unit| {
-            options.expiry == Expiry::Clear && expire.is_none_or(|(_, earlier)| earlier == unit)
-        };
         // After a comparison some versions take these words all the same.
         let free = comparison.is_none() || comparisons.join_conditions;
         if is(word, "nx") && free && options.condition != Some(SetCondition::IfPresent) {
@@ -77,10 +74,8 @@ fn set_options<'a>(
             options.condition = Some(SetCondition::IfPresent);
         } else if is(word, "get") {
             options.get = true;
-        } else if is(word, "keepttl") && expire.is_none() {
-            options.expiry = Expiry::Keep;
-        } else if let Some(unit) = expire_unit(word).filter(|unit| may_expire(*unit)) {
-            expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
+        } else if expiry.take(word, "keepttl", &mut rest)? {
+            // It is read.
         } else if let Some(found) = comparisons.read(word, rest.as_slice().first().copied())
             && options.condition.is_none()
             && free
@@ -92,10 +87,20 @@ fn set_options<'a>(
             return Err(CommandError::Syntax);
         }
     }
-    if let Some((arg, unit)) = expire {
-        options.expiry = Expiry::At(expire_time(arg, unit, now, "set")?);
-    }
+    options.expiry = stored_expiry(expiry, now, "set")?;
     Ok((options, comparison))
+}
+
+/// Returns the expiry of a value that is stored.
+pub(super) fn stored_expiry(
+    words: ExpiryWords<'_>,
+    now: i64,
+    command: &'static str,
+) -> Result<Expiry, CommandError> {
+    match words.time {
+        Some((arg, unit)) => Ok(Expiry::At(expire_time(arg, unit, now, command)?)),
+        None => Ok(if words.own { Expiry::Keep } else { Expiry::Clear }),
+    }
 }
 
 fn setnx(db: &mut Database, args: Args<'_>) -> Answer {
@@ -130,26 +135,20 @@ fn getdel(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// `[EX s | PX ms | EXAT s | PXAT ms | PERSIST]`. The type of the value is checked before the time.
 fn getex(db: &mut Database, args: Args<'_>) -> Answer {
-    let mut expiry = Expiry::Keep;
-    let mut expire = None;
+    let mut words = ExpiryWords::default();
     let mut rest = args[2..].iter();
     while let Some(word) = rest.next() {
-        let may_expire =
-            |unit| expiry == Expiry::Keep && expire.is_none_or(|(_, earlier)| earlier == unit);
-        if is(word, "persist") && expire.is_none() {
-            expiry = Expiry::Clear;
-        } else if let Some(unit) = expire_unit(word).filter(|unit| may_expire(*unit)) {
-            expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
-        } else {
+        if !words.take(word, "persist", &mut rest)? {
             return Err(CommandError::Syntax);
         }
     }
-    if let Some((arg, unit)) = expire.filter(|_| db.profile.arguments.getex_expiry_first) {
+    let mut expiry = if words.own { Expiry::Clear } else { Expiry::Keep };
+    if let Some((arg, unit)) = words.time.filter(|_| db.profile.arguments.getex_expiry_first) {
         expire_time(arg, unit, db.now_ms(), "getex")?;
     }
     db.check_type::<StringValue>(args[1])?;
     // Without a key the time is not checked.
-    if let Some((arg, unit)) = expire.filter(|_| db.value(args[1]).is_some()) {
+    if let Some((arg, unit)) = words.time.filter(|_| db.value(args[1]).is_some()) {
         expiry = Expiry::At(expire_time(arg, unit, db.now_ms(), "getex")?);
     }
     Ok(Reply::bulk_or_nil(db.getex(args[1], expiry)?.as_deref()))

@@ -4,9 +4,10 @@
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered_pairs};
+use super::string::stored_expiry;
 use super::{Answer, Args, Command, Rows, database};
-use crate::redis::command::arguments::{Pairs, expire_time, expire_unit, is, pairs};
-use crate::redis::database::{Comparison, Database, Expiry, SetCondition, string_digest};
+use crate::redis::command::arguments::{ExpiryWords, Pairs, is, pairs};
+use crate::redis::database::{Comparison, Database, SetCondition, string_digest};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::number;
@@ -83,25 +84,17 @@ fn numbered<'a>(args: Args<'a>, rules: Comparisons) -> Result<(Pairs<'a>, Args<'
 /// `numkeys key value … [NX | XX] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`, in any order.
 fn msetex(db: &mut Database, args: Args<'_>) -> Answer {
     let (pairs, words) = numbered(args, db.profile.comparisons)?;
-    let (mut condition, mut expiry, mut expire) = (None, Expiry::Clear, None);
+    let (mut condition, mut expiry) = (None, ExpiryWords::default());
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
-        let may_expire =
-            |unit| expiry == Expiry::Clear && expire.is_none_or(|(_, earlier)| earlier == unit);
         if is(word, "nx") && condition != Some(SetCondition::IfPresent) {
             condition = Some(SetCondition::IfAbsent);
         } else if is(word, "xx") && condition != Some(SetCondition::IfAbsent) {
             condition = Some(SetCondition::IfPresent);
-        } else if is(word, "keepttl") && expire.is_none() {
-            expiry = Expiry::Keep;
-        } else if let Some(unit) = expire_unit(word).filter(|unit| may_expire(*unit)) {
-            expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
-        } else {
+        } else if !expiry.take(word, "keepttl", &mut rest)? {
             return Err(CommandError::Syntax);
         }
     }
-    if let Some((arg, unit)) = expire {
-        expiry = Expiry::At(expire_time(arg, unit, db.now_ms(), "msetex")?);
-    }
+    let expiry = stored_expiry(expiry, db.now_ms(), "msetex")?;
     Ok(Reply::flag(db.msetex(&pairs, condition, expiry)))
 }

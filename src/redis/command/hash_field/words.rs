@@ -10,7 +10,7 @@
 //! Source: `t_hash.c` of Redis 7.4, and experiments with the others.
 
 use crate::redis::command::Args;
-use crate::redis::command::arguments::{Unit, expire_unit, integer, is, shown};
+use crate::redis::command::arguments::{ExpiryWords, Unit, expire_unit, integer, is, shown};
 use crate::redis::command::expiry::condition;
 use crate::redis::database::{ExpireCondition, HsetexCondition};
 use crate::redis::error::CommandError;
@@ -57,10 +57,8 @@ pub(super) fn time(
     if number < 0 && rules.syntax != FieldSyntax::AfterOptions {
         return Err(CommandError::text("ERR invalid expire time, must be >= 0"));
     }
-    let base = if unit.absolute { 0 } else { now };
-    let millis = if unit.seconds { number.checked_mul(1_000) } else { Some(number) };
-    let at = millis.filter(|ms| *ms >= 0).and_then(|ms| ms.checked_add(base));
-    at.filter(|at| *at <= rules.latest).ok_or(CommandError::InvalidExpire(command))
+    let at = unit.millis(number, now).filter(|at| number >= 0 && *at <= rules.latest);
+    at.ok_or(CommandError::InvalidExpire(command))
 }
 
 /// A kind of command without options.
@@ -340,22 +338,13 @@ fn fields_from<'a>(args: Args<'a>, at: usize, of: Rules, free: bool) -> Result<(
 fn options_before<'a>(args: Args<'a>, of: Rules) -> Result<Read<'a>> {
     let fields = place_of_fields(args, 1)?;
     let mut read = Read::default();
+    let mut expiry = ExpiryWords::default();
+    let own = if of.sets { "keepttl" } else { "persist" };
     let mut words = args[2..fields.max(2)].iter();
     while let Some(word) = words.next() {
         let condition = &mut read.condition;
-        if let Some(unit) = expire_unit(word) {
-            let time = words.next().ok_or(CommandError::Syntax)?;
-            let same = |known| matches!(known, Asked::Time(_, other) if other == unit);
-            if read.deadline.is_some_and(|known| !same(known)) {
-                return Err(CommandError::Syntax);
-            }
-            read.deadline = Some(Asked::Time(time, unit));
-        } else if is(word, if of.sets { "keepttl" } else { "persist" }) {
-            let asked = if of.sets { Asked::KeepTtl } else { Asked::Persist };
-            if read.deadline.is_some_and(|known| known != asked) {
-                return Err(CommandError::Syntax);
-            }
-            read.deadline = Some(asked);
+        if expiry.take(word, own, &mut words)? {
+            // It is read.
         } else if of.sets && (is(word, "fnx") || is(word, "fxx")) {
             set_once(&mut condition.fields_exist, is(word, "fxx"))?;
         } else if of.sets && (is(word, "nx") || is(word, "xx")) {
@@ -364,6 +353,9 @@ fn options_before<'a>(args: Args<'a>, of: Rules) -> Result<Read<'a>> {
             return Err(CommandError::Syntax);
         }
     }
+    let asked = if of.sets { Asked::KeepTtl } else { Asked::Persist };
+    let time = expiry.time.map(|(time, unit)| Asked::Time(time, unit));
+    read.deadline = time.or(expiry.own.then_some(asked));
     read.words = counted(args, fields, of.words_each(), NUMFIELDS)?;
     Ok(read)
 }
