@@ -6,10 +6,11 @@ use crate::redis::reply::Reply;
 use crate::redis::value::{LongDouble, Sds, number};
 use crate::redis::version::Arguments;
 use crate::time::Instant;
+use smallvec::SmallVec;
 use std::time::Duration;
 
 /// Key/value (or field/value) argument pairs.
-pub(crate) type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
+pub(crate) type Pairs<'a> = SmallVec<[(&'a [u8], &'a [u8]); 4]>;
 
 /// Returns the argument pairs from `at` on.
 pub(crate) fn pairs<'a>(

@@ -49,7 +49,7 @@ pub(crate) fn end(arg: &[u8]) -> Result<StreamId, CommandError> {
 
 /// Returns an id.
 pub(crate) fn shown_id(id: StreamId) -> Reply {
-    Reply::Bulk(id.to_string().into())
+    id.with_text(Reply::bulk)
 }
 
 /// Returns an id and what belongs to it.

@@ -14,10 +14,11 @@
 
 mod cell;
 mod order;
+mod reach;
 
 use super::{Sds, SortedSet};
 use cell::Cell;
-use std::ops::Bound;
+use reach::Reach;
 
 /// Mean radius of the earth in metres.
 const EARTH_RADIUS: f64 = 6_372_797.560856;
@@ -371,13 +372,16 @@ pub fn search(set: &SortedSet, search: &Search) -> Vec<Found> {
     let limit = if search.any { search.count } else { 0 };
     let mut found = Vec::new();
     let full = |found: &Vec<Found>| limit != 0 && found.len() >= limit;
+    let reach = Reach::of(&search.area);
     for (min, max) in search.area.boxes() {
         if full(&found) {
             break;
         }
-        let ranks = set.rank_range_by_score(Bound::Included(min), Bound::Excluded(max));
-        for (member, score) in set.range(ranks) {
+        for (member, score) in set.from_score(min).take_while(|(_, score)| *score < max) {
             let point = Point::from_score(score);
+            if reach.excludes(point) {
+                continue;
+            }
             if let Some(distance) = search.area.distance_within(point) {
                 found.push(Found { member: member.clone(), score, point, distance });
             }

@@ -89,6 +89,20 @@ impl RankTree {
     /// Returns the number of leading entries for which `holds` is true. It must be true for all
     /// entries before some position, and false for all after it. O(log n).
     pub(super) fn partition_point(&self, holds: impl Fn(&Entry) -> bool) -> usize {
+        self.partition(holds).0
+    }
+
+    /// Returns the entries after the leading ones for which `holds` is true, which is as in
+    /// [`partition_point`](RankTree::partition_point). O(log n) for the first.
+    pub(super) fn after(&self, holds: impl Fn(&Entry) -> bool) -> Entries<'_> {
+        let (rank, front) = self.partition(holds);
+        Entries { tree: self, ranks: rank..self.len, front: Some(front), back: None }
+    }
+
+    /// Returns the number of leading entries for which `holds` is true, and the place after them:
+    /// in a leaf, or at the end of one.
+    #[inline]
+    fn partition(&self, holds: impl Fn(&Entry) -> bool) -> (usize, Cursor<'_>) {
         let (mut node, mut rank) = (self.root, 0);
         for _ in 0..self.height {
             let inner = self.inners.at(node);
@@ -96,7 +110,9 @@ impl RankTree {
             rank += count(&inner.children[..child]);
             node = inner.children[child].id;
         }
-        rank + leading(&self.leaves.at(node).entries, holds)
+        let leaf = self.leaves.at(node);
+        let at = leading(&leaf.entries, holds);
+        (rank + at, Cursor { leaf, at })
     }
 
     /// Returns the entry at this rank, which must exist. O(log n).

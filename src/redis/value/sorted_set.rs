@@ -129,6 +129,13 @@ impl SortedSet {
         SortedSetIter(self.order.range(self.existing(ranks)))
     }
 
+    /// Returns the members from a score on, in order. O(log n) for the first, O(1) for each further
+    /// one.
+    #[must_use]
+    pub fn from_score(&self, min: f64) -> SortedSetIter<'_> {
+        SortedSetIter(self.order.after(|entry| entry.score.into_inner() < min))
+    }
+
     /// Returns the ranks of the members whose scores lie between these bounds. The range is empty
     /// if there are none, or if the bounds are crossed. O(log n).
     #[must_use]

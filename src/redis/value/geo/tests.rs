@@ -1,6 +1,8 @@
 //! Positions: the documented example, scores that are none, and the partial sort.
 
+use super::reach::Reach;
 use super::*;
+use proptest::prelude::*;
 
 fn point(longitude: f64, latitude: f64) -> Point {
     Point::new(longitude, latitude).expect("it is in range")
@@ -41,5 +43,60 @@ fn a_partial_sort_finds_the_first() {
             let first: Vec<f64> = found[..wanted].iter().map(|found| found.distance).collect();
             assert_eq!(first, sorted[..wanted]);
         }
+    }
+}
+
+fn area() -> impl Strategy<Value = Area> {
+    let size = prop_oneof![
+        Just(0.0),
+        (-9.0..8.0_f64).prop_map(|exponent| libm::exp10(exponent)),
+        Just(f64::INFINITY),
+    ];
+    let circle = size.clone().prop_map(|radius| Shape::Circle { radius });
+    let rectangle = (size.clone(), size).prop_map(|(width, height)| Shape::Box { width, height });
+    (prop_oneof![circle, rectangle], -180.0..180.0, -85.05..85.05).prop_map(
+        |(shape, longitude, latitude)| Area {
+            centre: point(longitude, latitude),
+            shape,
+            unit: Unit::Metres,
+        },
+    )
+}
+
+/// Degrees away from a centre: far, near, or almost there.
+fn degrees_away() -> impl Strategy<Value = f64> {
+    let sign = prop_oneof![Just(-1.0), Just(1.0)];
+    prop_oneof![
+        Just(0.0),
+        (sign, -14.0..2.6_f64).prop_map(|(sign, exponent)| sign * libm::exp10(exponent)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn what_is_beyond_the_reach_is_outside(
+        area in area(),
+        (aside, up) in (degrees_away(), degrees_away()),
+    ) {
+        let wrapped = (area.centre.longitude + aside + 540.0).rem_euclid(360.0) - 180.0;
+        let other = point(wrapped, (area.centre.latitude + up).clamp(-85.05, 85.05));
+        if Reach::of(&area).excludes(other) {
+            prop_assert_eq!(area.distance_within(other), None);
+        }
+    }
+
+    /// Points at the very edge of a circle, where the reach must not be too short.
+    #[test]
+    fn what_is_at_the_edge_is_within_reach(
+        (longitude, latitude) in (-180.0..180.0, -85.05..85.05),
+        (aside, up) in (degrees_away(), degrees_away()),
+    ) {
+        let centre = point(longitude, latitude);
+        let wrapped = (longitude + aside + 540.0).rem_euclid(360.0) - 180.0;
+        let other = point(wrapped, (latitude + up).clamp(-85.05, 85.05));
+        let radius = centre.distance(other);
+        let area = Area { centre, shape: Shape::Circle { radius }, unit: Unit::Metres };
+        prop_assert!(!Reach::of(&area).excludes(other));
     }
 }

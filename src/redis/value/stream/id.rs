@@ -76,6 +76,17 @@ impl StreamId {
         }
     }
 
+    /// Calls a function with the text, which is made without allocation.
+    pub(crate) fn with_text<R>(self, read: impl FnOnce(&[u8]) -> R) -> R {
+        let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (ms, seq) = (ms.format(self.ms).as_bytes(), seq.format(self.seq).as_bytes());
+        let mut text = [b'-'; 41];
+        let end = ms.len() + 1 + seq.len();
+        text[..ms.len()].copy_from_slice(ms);
+        text[ms.len() + 1..end].copy_from_slice(seq);
+        read(&text[..end])
+    }
+
     /// Returns the id as a key of a radix tree, in which keys are ordered as ids are.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {
@@ -142,7 +153,12 @@ mod tests {
 
     #[test]
     fn ids_are_read_as_the_server_reads_them() {
-        let read = |text: &[u8]| StreamId::parse(text, 7).map(|id| id.to_string());
+        let read = |text: &[u8]| {
+            let id = StreamId::parse(text, 7)?;
+            let text = id.with_text(|text| String::from_utf8_lossy(text).into_owned());
+            assert_eq!(text, id.to_string());
+            Some(text)
+        };
         for (text, id) in [
             (&b"5-3"[..], Some("5-3")),
             (b"5", Some("5-7")),
