@@ -23,6 +23,7 @@ mod replication;
 mod script;
 mod sentinel;
 mod slow;
+mod sort;
 mod streams;
 mod tracking;
 mod transaction;
@@ -82,7 +83,7 @@ const GROUPS: &[&[Row]] = &[
     Rows::DUMP,
     Rows::EXPIRY,
     Rows::SCAN,
-    Rows::SORT,
+    sort::COMMANDS,
     transaction::COMMANDS,
     script::COMMANDS,
     slow::COMMANDS,
