@@ -104,6 +104,7 @@ const GROUPS: &[&[Row]] = &[
 /// Returns a client's line of `CLIENT LIST`, without its end.
 pub(super) fn client_line(server: &Server, client: super::ClientId) -> String {
     let session = server.sessions.get(&client);
-    let line = session.map_or_else(String::new, |session| client::line(server, client, session));
+    let line =
+        session.map_or_else(String::new, |session| client::line(server, client, session, &[]));
     line.trim_end().to_owned()
 }
