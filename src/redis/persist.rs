@@ -103,6 +103,13 @@ pub(crate) struct Libraries {
     on_disk: Vec<Sds>,
 }
 
+impl Libraries {
+    /// Becomes what the last save has.
+    pub(crate) fn read(&mut self) {
+        self.now.clone_from(&self.on_disk);
+    }
+}
+
 /// How a server keeps its keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup<'a> {

@@ -226,7 +226,7 @@ impl Interpreter {
         let outcome = self.try_run(script, kind, keys, args, host, (stop_at, why));
         self.slot.clear();
         match outcome {
-            Ok(Ok(reply)) => Finished { reply, counted: false },
+            Ok(Ok((reply, counted))) => Finished { reply, counted },
             Ok(Err((message, place, counted))) => {
                 let text = match place {
                     Some(place) => format!("{message} script: {name}, on {place}."),
@@ -253,7 +253,7 @@ impl Interpreter {
         args: &[&[u8]],
         host: &mut dyn Host,
         (stop_at, why): (u64, Stop),
-    ) -> mlua::Result<Result<Reply, (String, Option<String>, bool)>> {
+    ) -> mlua::Result<Result<(Reply, bool), (String, Option<String>, bool)>> {
         let lua = &self.lua;
         let list = |items: &[&[u8]]| -> mlua::Result<Table> {
             let table = lua.create_table_with_capacity(items.len(), 0)?;
@@ -292,7 +292,14 @@ impl Interpreter {
         lua.set_memory_limit(UNLIMITED)?;
         let (ok, value) = called?;
         match (ok, value) {
-            (true, value) => Ok(Ok(convert::to_reply(&value, self.meter.protocol())?)),
+            (true, value) => {
+                let reply = convert::to_reply(&value, self.meter.protocol())?;
+                let counted = match (&reply, &value) {
+                    (Reply::Error(_), Value::Table(table)) => convert::is_counted(table)?,
+                    _ => false,
+                };
+                Ok(Ok((reply, counted)))
+            }
             (false, Value::Table(table)) => Ok(Err(convert::read_error(lua, &table)?)),
             (false, other) => {
                 let text = text_of(lua, &other).unwrap_or_else(|| b"execution failure".to_vec());

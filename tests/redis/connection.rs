@@ -2,7 +2,7 @@
 
 use crate::support::Rig;
 use std::time::Duration;
-use stunt_double::redis::ServerOptions;
+use stunt_double::redis::{ServerOptions, Version};
 
 #[test]
 fn a_password_is_required() {
@@ -87,6 +87,27 @@ fn client_list_and_kill() {
     assert!(rig.is_closed(1) && !rig.is_closed(2));
     assert_eq!(rig.say(2, "CLIENT KILL client-2"), "OK");
     assert!(rig.is_closed(2), "after its answer");
+}
+
+/// The servers answered the same.
+#[test]
+fn client_list_shows_the_request_that_asks_for_it() {
+    for (version, qbuf) in [
+        (Version::Redis7_0, 26),
+        (Version::Redis8_6, 26),
+        (Version::Valkey8_1, 0),
+        (Version::Valkey9_1, 0),
+    ] {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.say(1, "PING");
+        let both = rig.say(2, "CLIENT LIST");
+        let lines: Vec<&str> = both.split("id=").skip(1).collect();
+        assert!(lines[0].contains(" qbuf=0 qbuf-free=0 argv-mem=0 "), "{both}");
+        let own = format!(" qbuf={qbuf} qbuf-free=0 argv-mem=10 ");
+        assert!(lines[1].contains(&own), "{version:?}: {both}");
+        let line = rig.say(2, "CLIENT INFO");
+        assert!(line.contains(&own), "{version:?}: {line}");
+    }
 }
 
 #[test]

@@ -455,3 +455,99 @@ fn a_script_within_a_script_is_refused_even_where_every_command_is_allowed() {
     }
     assert_eq!(machine.ask(1, &["EVAL", "return 7", "0"]), "7");
 }
+
+// What scripts share with the statistics, with sorting and with a reload. The replies are those of
+// redis-server 7.0.15 to the same requests.
+
+/// Returns a command's counters of calls, refusals and failures.
+fn counters(machine: &mut Machine, command: &str) -> String {
+    let stats = machine.ask(1, &["INFO", "commandstats"]);
+    let of = stats.split("cmdstat_").find_map(|line| line.strip_prefix(&format!("{command}:")));
+    let of = of.expect("the command was called");
+    let fields = of.split(['\r', '\\', '"']).next().unwrap_or_default().split(',');
+    let fields = fields.filter(|field| !field.starts_with("usec"));
+    fields.map(|field| field.split('=').nth(1).expect("a value")).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_script_that_ends_with_an_error_has_failed_and_the_error_counts_once() {
+    let mut machine = machine();
+    machine.ask(1, &["CONFIG", "RESETSTAT"]);
+    let out_of_range = ["return redis.call('select', 99)", "return redis.pcall('select', 99)"];
+    for (index, script) in out_of_range.into_iter().enumerate() {
+        machine.ask(1, &["EVAL", script, "0"]);
+        assert_eq!(counters(&mut machine, "eval"), format!("{0} 0 {0}", index + 1));
+        assert_eq!(counters(&mut machine, "select"), format!("{0} 0 {0}", index + 1));
+    }
+    machine.ask(1, &["EVAL", "redis.pcall('select', 99) return 1", "0"]);
+    assert_eq!(counters(&mut machine, "eval"), "3 0 2", "it caught the error");
+    assert!(machine.ask(1, &["INFO", "errorstats"]).contains("errorstat_ERR:count=3"));
+    machine.ask(1, &["EVAL_RO", "return redis.call('set', 'k', 'v')", "1", "k"]);
+    assert_eq!(counters(&mut machine, "eval_ro"), "1 0 1");
+    assert_eq!(counters(&mut machine, "set"), "0 1 0");
+    let library = "#!lua name=l\nredis.register_function('f', function() return \
+                   redis.pcall('select', 99) end)";
+    assert_eq!(machine.ask(1, &["FUNCTION", "LOAD", library]), "\"l\"");
+    machine.ask(1, &["FCALL", "f", "0"]);
+    assert_eq!(counters(&mut machine, "fcall"), "1 0 1");
+    assert!(machine.ask(1, &["INFO", "errorstats"]).contains("errorstat_ERR:count=5"));
+}
+
+#[test]
+fn a_killed_script_has_failed() {
+    let mut machine = machine();
+    machine.send(1, &["EVAL", ENDLESS, "0"]);
+    machine.pass_ms(2_000);
+    assert_eq!(machine.ask(2, &["SCRIPT", "KILL"]), "OK");
+    machine.pass_ms(10);
+    machine.told(1);
+    assert_eq!(counters(&mut machine, "eval"), "1 0 1");
+}
+
+#[test]
+fn an_error_counts_under_its_first_word_if_others_follow() {
+    let mut machine = machine();
+    machine.ask(1, &["CONFIG", "RESETSTAT"]);
+    let texts = ["A23456789012345678901234567890 x", "B234567890123456789012345678901 x", "OOPS"];
+    for text in texts {
+        machine.ask(1, &["EVAL", &format!("return {{err='{text}'}}"), "0"]);
+    }
+    let stats = machine.ask(1, &["INFO", "errorstats"]);
+    assert!(stats.contains("errorstat_A23456789012345678901234567890:count=1"), "{stats}");
+    assert!(stats.contains("errorstat_ERR:count=2"), "{stats}");
+    assert!(!stats.contains("errorstat_B") && !stats.contains("errorstat_OOPS"), "{stats}");
+}
+
+#[test]
+fn a_script_gets_a_set_in_order_though_sorted_by_nothing() {
+    let mut machine = machine();
+    machine.ask(1, &["SADD", "s", "c", "a", "b", "aa", "B"]);
+    let mut eval = |code: &str| machine.ask(1, &["EVAL", code, "0"]);
+    let descending = r#"["c", "b", "aa", "a", "B"]"#;
+    assert_eq!(eval("return redis.call('sort', 's', 'by', 'x', 'desc')"), descending);
+    let two = eval("return redis.call('sort', 's', 'by', 'x', 'limit', '1', '2')");
+    assert_eq!(two, r#"["a", "aa"]"#);
+    let ascending = r#"["B", "a", "aa", "b", "c"]"#;
+    assert_eq!(eval("return redis.call('sort_ro', 's', 'by', 'x')"), ascending);
+    machine.ask(1, &["SORT", "s", "BY", "x", "DESC", "STORE", "d"]);
+    assert_eq!(machine.ask(1, &["LRANGE", "d", "0", "-1"]), descending);
+}
+
+#[test]
+fn a_reload_without_a_save_brings_back_the_saved_libraries() {
+    let mut machine = Machine(Rig::with(ServerOptions::default().with_save_points([])));
+    let library = |name: &str| {
+        format!("#!lua name={name}\nredis.register_function('{name}', function() return 1 end)")
+    };
+    machine.ask(1, &["FUNCTION", "LOAD", &library("one")]);
+    let failed = "!ERR Error trying to load the RDB dump";
+    assert_eq!(machine.ask(1, &["DEBUG", "RELOAD", "NOSAVE"]), failed);
+    assert_eq!(machine.ask(1, &["FUNCTION", "LIST"]), "[]");
+    machine.ask(1, &["FUNCTION", "LOAD", &library("one")]);
+    assert_eq!(machine.ask(1, &["SAVE"]), "OK");
+    machine.ask(1, &["FUNCTION", "LOAD", &library("two")]);
+    assert_eq!(machine.ask(1, &["DEBUG", "RELOAD", "NOSAVE"]), "OK");
+    let list = machine.ask(1, &["FUNCTION", "LIST"]);
+    assert!(list.contains("\"one\"") && !list.contains("\"two\""), "{list}");
+    assert_eq!(machine.ask(1, &["FCALL", "one", "0"]), "1");
+}

@@ -1,23 +1,12 @@
-//! `SORT` and `SORT_RO`.
+//! The words of `SORT` and `SORT_RO`.
 
-use super::flag::*;
-use super::key_spec::usage::*;
-use super::key_spec::{key, unknown};
-use super::{Answer, Args, Command, Rows, database};
+use super::{Answer, Args};
 use crate::redis::command::arguments::{integer, is};
 use crate::redis::database::Database;
 use crate::redis::database::{SortBy, SortOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
-
-impl<S: 'static> Rows<S> {
-    #[rustfmt::skip]
-    pub(crate) const SORT: &'static [Command<S>] = &[
-        database("sort", -2, WRITE | DENYOOM | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"), unknown(OW | UPDATE, "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array")], "Sort the elements in a list, set or sorted set", sort),
-        database("sort_ro", -2, READONLY | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort")], "Sort the elements in a list, set or sorted set. Read-only variant of SORT.", sort_ro),
-    ];
-}
 
 /// `[BY pattern] [LIMIT offset count] [GET pattern …] [ASC | DESC] [ALPHA]
 /// [STORE destination]`.
@@ -82,19 +71,12 @@ pub(crate) fn check_without_all_keys(args: Args<'_>, read_only: bool) -> Result<
     parse(args, read_only, false).map(|_| ())
 }
 
-fn run(db: &mut Database, args: Args<'_>, read_only: bool) -> Answer {
+/// Runs the command. A script gets a set in order, even if nothing is to be sorted by.
+pub(crate) fn run(db: &mut Database, args: Args<'_>, read_only: bool, for_script: bool) -> Answer {
     let (sort, store) = parse(args, read_only, true)?;
     if let Some(destination) = store {
         return Ok(Reply::count(db.sort_store(args[1], &sort, destination)?));
     }
-    let sorted = db.sort(args[1], &sort)?;
+    let sorted = db.sort_for(args[1], &sort, for_script)?;
     Ok(Reply::Array(sorted.iter().map(|item| Reply::bulk_or_nil(item.as_deref())).collect()))
-}
-
-fn sort(db: &mut Database, args: Args<'_>) -> Answer {
-    run(db, args, false)
-}
-
-fn sort_ro(db: &mut Database, args: Args<'_>) -> Answer {
-    run(db, args, true)
 }

@@ -87,11 +87,13 @@ impl Database {
         Ok(len)
     }
 
-    fn sort_for(
+    /// Sorts for a client, or for a list or a script that `keeps` the order: what these get of a
+    /// set must be deterministic, so it is in the order of bytes if it is sorted by nothing.
+    pub(crate) fn sort_for(
         &mut self,
         key: &[u8],
         options: &SortOptions,
-        store: bool,
+        keeps: bool,
     ) -> Result<Vec<Option<Sds>>, CommandError> {
         self.unpack_sorted_set(key);
         let (mut elements, in_order) = match self.read_any(key) {
@@ -104,9 +106,11 @@ impl Database {
             }
         };
         match &options.by {
-            SortBy::Nothing if !in_order && store => {
-                // A set is unordered, and a stored result must be deterministic.
+            SortBy::Nothing if !in_order && keeps => {
                 elements.sort_unstable();
+                if options.descending {
+                    elements.reverse();
+                }
             }
             SortBy::Nothing if in_order && options.descending => elements.reverse(),
             SortBy::Nothing => {}

@@ -26,12 +26,15 @@ fn string(lua: &Lua, bytes: &[u8]) -> mlua::Result<Value> {
     Ok(Value::String(lua.create_string(bytes)?))
 }
 
+/// The field of an error's table that keeps the error from being counted twice.
+const COUNTED: &str = "ignore_error_stats_update";
+
 /// Returns an error as a table. `counted` tells whether the server has counted it.
 pub(super) fn error_table(lua: &Lua, text: &[u8], counted: bool) -> mlua::Result<Value> {
     let table = lua.create_table_with_capacity(0, 2)?;
     table.raw_set("err", string(lua, text)?)?;
     if counted {
-        table.raw_set("ignore_error_stats_update", true)?;
+        table.raw_set(COUNTED, true)?;
     }
     Ok(Value::Table(table))
 }
@@ -238,6 +241,10 @@ pub(super) fn read_error(lua: &Lua, table: &Table) -> mlua::Result<(String, Opti
         (Some(source), Some(line)) => Some(format!("{source}:{line}")),
         _ => None,
     };
-    let counted = matches!(table.get("ignore_error_stats_update")?, Value::Boolean(true));
-    Ok((message, place, counted))
+    Ok((message, place, is_counted(table)?))
+}
+
+/// Returns whether the server has counted the error that a table is.
+pub(super) fn is_counted(table: &Table) -> mlua::Result<bool> {
+    Ok(matches!(table.get(COUNTED)?, Value::Boolean(true)))
 }

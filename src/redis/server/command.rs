@@ -23,6 +23,7 @@ mod replication;
 mod script;
 mod sentinel;
 mod slow;
+mod sort;
 mod streams;
 mod tracking;
 mod transaction;
@@ -82,7 +83,7 @@ const GROUPS: &[&[Row]] = &[
     Rows::DUMP,
     Rows::EXPIRY,
     Rows::SCAN,
-    Rows::SORT,
+    sort::COMMANDS,
     transaction::COMMANDS,
     script::COMMANDS,
     slow::COMMANDS,
@@ -103,6 +104,7 @@ const GROUPS: &[&[Row]] = &[
 /// Returns a client's line of `CLIENT LIST`, without its end.
 pub(super) fn client_line(server: &Server, client: super::ClientId) -> String {
     let session = server.sessions.get(&client);
-    let line = session.map_or_else(String::new, |session| client::line(server, client, session));
+    let line =
+        session.map_or_else(String::new, |session| client::line(server, client, session, &[]));
     line.trim_end().to_owned()
 }

@@ -51,7 +51,18 @@ impl Stats {
 
     /// Counts an error reply.
     pub(crate) fn failed(&mut self, error: &ErrorReply) {
-        *self.errors.entry(error.code().into()).or_default() += 1;
+        *self.errors.entry(counted_as(error).into()).or_default() += 1;
+    }
+}
+
+/// Returns the name under which an error counts: its first word, if other words follow and it has
+/// no more than 30 bytes. Only scripts can return other errors.
+///
+/// Source: `networking.c` (`afterErrorReply`).
+fn counted_as(error: &ErrorReply) -> &str {
+    match error.0.split_once(' ') {
+        Some((code, _)) if code.len() <= 30 => code,
+        _ => "ERR",
     }
 }
 

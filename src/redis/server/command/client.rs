@@ -3,7 +3,7 @@
 use super::{Flow, Row, tracking};
 use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::flag::*;
-use crate::redis::command::{Answer, Args, Caller, flow, help, server, wrong_subcommand};
+use crate::redis::command::{Answer, Args, Caller, Origin, flow, help, server, wrong_subcommand};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::pubsub::Kind;
@@ -121,8 +121,21 @@ pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), Command
     Ok(())
 }
 
-/// Returns a client's line of `CLIENT LIST`.
-pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> String {
+/// Bytes of a request on the wire: those of an array of bulk strings.
+fn wire_len(request: Args<'_>) -> usize {
+    let header = |n: usize| n.checked_ilog10().unwrap_or(0) as usize + 1 + 3;
+    let words = request.iter().map(|word| header(word.len()) + word.len() + 2);
+    header(request.len()) + words.sum::<usize>()
+}
+
+/// Returns a client's line of `CLIENT LIST`. `request` is what the client runs right now; nothing
+/// else is in its buffers but what it has sent ahead.
+pub(super) fn line(
+    server: &Server,
+    client: ClientId,
+    session: &Session,
+    request: Args<'_>,
+) -> String {
     let pubsub = |kind| server.pubsub.count(client, kind);
     let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
     let tracker = server.tracking.clients.get(&client);
@@ -144,11 +157,17 @@ pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> Stri
     if flags.is_empty() {
         flags.push('N');
     }
+    // Valkey reads all clients into one buffer, which is none of theirs.
+    let own = match request {
+        [] => 0,
+        _ if Versions::VALKEY.has(server.profile().version) => 0,
+        _ => wire_len(request),
+    };
     let since = |then: Instant| (server.now - then).as_secs();
     let (capa, watch, more) = later_fields(server.profile().version, session);
     format!(
         "id={} addr={} laddr=127.0.0.1:{} fd={} name={} age={} idle={} flags={}{capa} db={} sub={} \
-         psub={} ssub={} multi={multi}{watch} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 \
+         psub={} ssub={} multi={multi}{watch} qbuf={} qbuf-free=0 argv-mem={} multi-mem={} rbs=0 rbp=0 \
          obl=0 oll=0 omem=0 tot-mem={} events=r cmd={} user={} redir={} resp={}{more}\n",
         session.id,
         session.peer,
@@ -162,7 +181,8 @@ pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> Stri
         pubsub(Kind::Channel),
         pubsub(Kind::Pattern),
         pubsub(Kind::Shard),
-        session.sent_ahead(),
+        session.sent_ahead() + own,
+        request.iter().map(|word| word.len()).sum::<usize>(),
         session.queued_bytes(),
         server.client_memory(client, session),
         session.last_command,
@@ -209,10 +229,15 @@ fn verbatim(text: String) -> Reply {
     Reply::Verbatim("txt".into(), text.into())
 }
 
-fn client_info(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
+fn client_info(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let client = caller.client;
     let session = server.sessions.get(&client).expect("the caller has a session");
-    Ok(verbatim(line(server, client, session)))
+    Ok(verbatim(line(server, client, session, request_of(caller, client, args))))
+}
+
+/// Returns the request that a client runs, if it is the caller outside of a transaction.
+fn request_of<'a>(caller: Caller, client: ClientId, args: Args<'a>) -> Args<'a> {
+    if caller.client == client && caller.origin == Origin::Client { args } else { &[] }
 }
 
 /// Types of clients. The connection to a master is none of its clients.
@@ -252,7 +277,7 @@ impl ClientType {
 }
 
 /// `[TYPE type | ID id …]`.
-fn client_list(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+fn client_list(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let mut kind = None;
     let mut ids = None;
     match &args[2..] {
@@ -274,7 +299,9 @@ fn client_list(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
         kind.is_none_or(|kind| ClientType::of(server, **client) == kind)
             && ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64)))
     });
-    Ok(verbatim(listed.map(|(client, session)| line(server, *client, session)).collect()))
+    let lines = listed
+        .map(|(client, session)| line(server, *client, session, request_of(caller, *client, args)));
+    Ok(verbatim(lines.collect()))
 }
 
 /// The clients that `CLIENT KILL` selects.

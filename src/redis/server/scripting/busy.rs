@@ -53,6 +53,7 @@ pub(crate) struct Busy {
     name: SmolStr,
     kind: Kind,
     flags: Flags,
+    command: &'static str,
     read_only: bool,
     keys: Request,
     args: Request,
@@ -134,6 +135,7 @@ impl Server {
             name: invocation.name.clone(),
             kind: invocation.kind,
             flags: invocation.flags,
+            command: invocation.command,
             read_only: invocation.read_only,
             keys: owned(invocation.keys),
             args: owned(invocation.args),
@@ -196,6 +198,7 @@ impl Server {
             name: busy.name.clone(),
             kind: busy.kind,
             flags: busy.flags,
+            command: busy.command,
             read_only: busy.read_only,
             keys: &keys,
             args: &args,
@@ -211,8 +214,10 @@ impl Server {
     fn end_script(&mut self, busy: Busy, answer: Answer) {
         let client = busy.caller.client;
         self.pending_call_ends(self.now);
+        self.note_counted_error(busy.command, &answer);
         let reply = answer.unwrap_or_else(|error| {
             let error = ErrorReply::from(error);
+            self.stats.of(busy.command).failed += 1;
             self.stats.failed(&error);
             error.into()
         });

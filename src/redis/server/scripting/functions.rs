@@ -278,12 +278,14 @@ impl Server {
         let (name, function) = (name.to_string(), function.clone());
         let count = number::parse_i64(args[2]).ok_or(refuse("Bad number of keys provided"))?;
         let (keys, rest) = host::split(args, count)?;
+        let read_only = args[0].eq_ignore_ascii_case(b"fcall_ro");
         let invocation = Invocation {
             script: function.script,
             name: name.into(),
             kind: Kind::Functions,
             flags: function.flags,
-            read_only: args[0].eq_ignore_ascii_case(b"fcall_ro"),
+            command: if read_only { "fcall_ro" } else { "fcall" },
+            read_only,
             keys,
             args: rest,
         };

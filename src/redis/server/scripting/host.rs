@@ -31,6 +31,8 @@ pub(super) struct Invocation<'a> {
     pub(super) name: SmolStr,
     pub(super) kind: Kind,
     pub(super) flags: Flags,
+    /// The command that runs it.
+    pub(super) command: &'static str,
     /// The command is one of those that only read.
     pub(super) read_only: bool,
     pub(super) keys: Args<'a>,
@@ -204,10 +206,19 @@ impl Server {
         };
         let (progress, answer) = self.attempt_script(caller, invocation, None, attempt);
         if progress.elapsed < threshold || !may_be_slow(caller.origin) {
+            self.note_counted_error(invocation.command, &answer);
             return answer.map(Some);
         }
         self.become_busy(caller, invocation, before, (progress, answer), threshold);
         Ok(None)
+    }
+
+    /// Counts a script that ended with the error of one of its commands as a failure of its own
+    /// command. The error itself counted when the command inside failed.
+    pub(super) fn note_counted_error(&mut self, command: &'static str, answer: &Answer) {
+        if let Ok(Reply::Error(_)) = answer {
+            self.stats.of(command).failed += 1;
+        }
     }
 
     /// Returns an error if the state of the server refuses a script of these flags.
@@ -264,7 +275,7 @@ impl Server {
         random: Option<u64>,
         attempt: Attempt,
     ) -> (Progress, Answer) {
-        let Invocation { script, name, kind, flags, read_only, keys, args } = invocation;
+        let Invocation { script, name, kind, flags, read_only, keys, args, .. } = invocation;
         let Some(mut interpreter) = self.interpreter(*kind).take() else {
             let none = Progress {
                 elapsed: 0,

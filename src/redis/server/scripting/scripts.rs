@@ -29,12 +29,18 @@ struct Cached {
 }
 
 impl Cached {
-    fn invocation<'a>(&self, read_only: bool, keys: Args<'a>, args: Args<'a>) -> Invocation<'a> {
+    fn invocation<'a>(
+        &self,
+        (command, read_only): (&'static str, bool),
+        keys: Args<'a>,
+        args: Args<'a>,
+    ) -> Invocation<'a> {
         Invocation {
             script: self.script.clone(),
             name: self.sha.clone(),
             kind: Kind::Eval,
             flags: self.flags,
+            command,
             read_only,
             keys,
             args,
@@ -132,7 +138,9 @@ impl Server {
         self.show_call(caller, args);
         let (keys, rest) = host::split(args, integer(args[2])?)?;
         let read_only = args[0].eq_ignore_ascii_case(b"eval_ro");
-        let invocation = self.cache_script(args[1])?.invocation(read_only, keys, rest);
+        let command = if read_only { "eval_ro" } else { "eval" };
+        let cached = self.cache_script(args[1])?;
+        let invocation = cached.invocation((command, read_only), keys, rest);
         self.invoke(caller, &invocation)
     }
 
@@ -145,7 +153,8 @@ impl Server {
         let (keys, rest) = host::split(args, integer(args[2])?)?;
         let read_only = args[0].eq_ignore_ascii_case(b"evalsha_ro");
         let cached = self.scripting.scripts.named(args[1]).ok_or(NO_SCRIPT)?;
-        let invocation = cached.invocation(read_only, keys, rest);
+        let command = if read_only { "evalsha_ro" } else { "evalsha" };
+        let invocation = cached.invocation((command, read_only), keys, rest);
         self.invoke(caller, &invocation)
     }
 

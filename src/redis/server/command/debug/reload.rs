@@ -46,10 +46,16 @@ pub(super) fn reload(server: &mut Server, args: Args<'_>) -> Answer {
     } else {
         if how.flush {
             server.databases.iter_mut().for_each(Database::drop_all);
+            server.persistence.libraries.now.clear();
+            server.load_libraries();
         }
         return Err(FAILED);
     };
     if how.flush {
+        if !how.save {
+            server.persistence.libraries.read();
+            server.load_libraries();
+        }
         server.disk().reload(saved);
         return Ok(Reply::OK);
     }
