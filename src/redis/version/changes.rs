@@ -121,6 +121,16 @@ const FACTS: &[Fact] = &[
     ),
     fact(|p| p.streams.references, "`XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`."),
     fact(
+        |p| p.streams.producers,
+        "`XADD` takes `IDMP` and `IDMPAUTO`: a message that its producer sends again is not added again, for as long as \
+         `XCFGSET` says.",
+    ),
+    fact(
+        |p| p.streams.reads_claim,
+        "`XREADGROUP` takes `CLAIM`: before what is new, it delivers what nobody has acknowledged in time, and waits for \
+         that with `BLOCK`.",
+    ),
+    fact(
         |p| p.streams.trims_references_exactly,
         "An approximate trim (`~`) with `DELREF` or `ACKED` trims exactly. Before, it trimmed nothing.",
     ),

@@ -64,6 +64,10 @@ pub(crate) struct StreamRules {
     pub(crate) references: bool,
     /// An approximate trim with `DELREF` or `ACKED` trims exactly. Otherwise it does nothing.
     pub(crate) trims_references_exactly: bool,
+    /// `XADD` takes `IDMP` and `IDMPAUTO`, so that a message that comes again is not added again.
+    pub(crate) producers: bool,
+    /// `XREADGROUP` takes `CLAIM`.
+    pub(crate) reads_claim: bool,
 }
 
 /// The comparisons of strings, and `MSETEX`, which came with them.

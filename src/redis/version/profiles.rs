@@ -42,7 +42,12 @@ pub(super) const REDIS_7_0: Profile = Profile {
         lag_from_start: false,
         cap_entries_read: false,
     },
-    streams: StreamRules { references: false, trims_references_exactly: false },
+    streams: StreamRules {
+        references: false,
+        trims_references_exactly: false,
+        producers: false,
+        reads_claim: false,
+    },
     comparisons: Comparisons {
         equal: false,
         others: false,
@@ -154,7 +159,12 @@ pub(super) const REDIS_8_6: Profile = Profile {
     fields: Fields { syntax: FieldSyntax::Anywhere, ..REDIS_8_2.fields },
     encodings: Encodings { embedding: Embedding::REDIS_8_6, ..REDIS_8_2.encodings },
     rewrites: Rewrites { entries_keep_position: true, ..REDIS_8_2.rewrites },
-    streams: StreamRules { references: true, trims_references_exactly: true },
+    streams: StreamRules {
+        references: true,
+        trims_references_exactly: true,
+        producers: true,
+        reads_claim: true,
+    },
     comparisons: Comparisons {
         equal: true,
         others: true,
