@@ -135,6 +135,9 @@
 //!   is made from its name. A restart keeps what it knew.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
+//! - *Later versions*: `COMMAND DOCS` has the summaries, and the `HELP` of some containers has the
+//!   lines, of 7.0.15. Modules, `GEOSEARCH … BYPOLYGON`, rules about databases in users
+//!   (Valkey 9.1) and `SHUTDOWN SAFE` and `FAILOVER` (Valkey 9.0) are not modelled.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG
 //!   DIGEST` returns the real server's digest; what `DEBUG LISTPACK` prints, nobody sees. Where
 //!   `DEBUG RELOAD NOFLUSH` finds a key twice, or `DEBUG LOADAOF` has no file, the real process
