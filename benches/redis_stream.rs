@@ -68,7 +68,7 @@ fn xadd(c: &mut Criterion) {
 
 /// Reads everything by a group, this many entries at a time, and acknowledges them.
 fn read_and_acknowledge(mut db: Database, count: usize) -> Database {
-    let options = XreadgroupOptions { count, no_ack: false };
+    let options = XreadgroupOptions { count, ..Default::default() };
     let mut left = ENTRIES;
     while left > 0 {
         let read = db.xreadgroup(b"stream", b"group", b"consumer", GroupRead::New, options);

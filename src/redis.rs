@@ -111,9 +111,12 @@
 //! - *Caching*: changes are broadcast after each command, where the real server does once for each
 //!   round of its event loop, which may hold several commands of a pipeline.
 //! - *Latency*: commands take no time, so they count in the lowest bucket of `LATENCY HISTOGRAM`,
-//!   and no event but those of commands is ever seen. `LOLWUT` draws nothing.
+//!   and no event but those of commands is ever seen. `HOTKEYS` finds no key. `LOLWUT` draws
+//!   nothing.
 //! - *Streams*: a restart with an append-only file keeps what consumers read again, when they were
 //!   last seen, and how many entries a group has read. The real server's file has none of these.
+//!   What an idempotent producer has sent is forgotten in exactly its millisecond, where the real
+//!   server takes up to a second more. A reader that waits to claim is woken in the millisecond.
 //!   Where `ms-*` has no sequence number left, the error is the one about large elements; that of
 //!   the real server depends on what failed before.
 //! - *Replication* ([`start_replicas`]): a data set is sent at one moment and takes only the
@@ -132,6 +135,9 @@
 //!   is made from its name. A restart keeps what it knew.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
+//! - *Later versions*: `COMMAND DOCS` has the summaries, and the `HELP` of some containers has the
+//!   lines, of 7.0.15. Modules, `GEOSEARCH … BYPOLYGON`, rules about databases in users
+//!   (Valkey 9.1) and `SHUTDOWN SAFE` and `FAILOVER` (Valkey 9.0) are not modelled.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG
 //!   DIGEST` returns the real server's digest; what `DEBUG LISTPACK` prints, nobody sees. Where
 //!   `DEBUG RELOAD NOFLUSH` finds a key twice, or `DEBUG LOADAOF` has no file, the real process

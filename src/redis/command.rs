@@ -44,6 +44,7 @@ pub(crate) mod stream;
 mod stream_delete;
 mod stream_group;
 mod stream_info;
+mod stream_producers;
 pub(crate) mod stream_reply;
 mod string;
 mod string_compare;

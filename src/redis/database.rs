@@ -49,6 +49,7 @@ mod list;
 pub(crate) mod memory;
 pub(crate) mod notify;
 mod observers;
+mod producers;
 mod scan;
 mod set;
 pub(crate) mod sha1;
@@ -79,6 +80,7 @@ pub use ttl::{ExpireCondition, Ttl};
 pub(crate) use watch::{Modified, Watched};
 
 pub use crate::redis::value::Limits;
+pub use producers::Named;
 pub use scan::Page;
 pub(crate) use scan::{PageSize, hash_page, set_page, sorted_set_page};
 pub use sort::{SortBy, SortOptions};
@@ -177,6 +179,9 @@ pub struct Database {
     /// The server is a replica. Its master decides which keys have expired, so they stay, and a key
     /// may get an expiry time in the past.
     follows: bool,
+    /// The command that runs comes from a master or from a file, which may say what a client may
+    /// not.
+    pub(crate) obeys: bool,
 }
 
 impl Default for Database {
@@ -211,6 +216,7 @@ impl Database {
             cron: true,
             expiry_held: false,
             follows: false,
+            obeys: false,
         }
     }
 

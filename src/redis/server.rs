@@ -24,6 +24,7 @@ mod disk;
 mod dispatch;
 mod eviction;
 mod files;
+mod idle;
 mod lifecycle;
 mod limits;
 mod options;
@@ -389,6 +390,7 @@ impl Server {
             self.serve_waits();
             self.watch_syncs();
         }
+        self.run_idle_waits();
         for client in self.blocking.due(now) {
             self.time_out(client);
         }

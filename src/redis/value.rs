@@ -44,12 +44,12 @@ pub(crate) use long_double::LongDouble;
 pub use sds::Sds;
 pub use set::{Set, SetEncoding, SetLimits};
 pub use sorted_set::{LexBound, SortedSet, SortedSetEncoding, SortedSetIter};
-pub(crate) use stream::radix;
 pub use stream::{
-    AutoClaim, AutoClaimed, Claim, Claimed, Consumer, Deletion, Delivery, Element, Entries,
-    EntriesBack, Entry, Group, Pending, Redelivery, References, Stream, StreamCounters,
-    StreamEntry, StreamId, StreamLimits, Trim, TrimTo,
+    AutoClaim, AutoClaimed, Claim, Claimed, ClaimedEntry, Consumer, Deletion, Delivery, Element,
+    Entries, EntriesBack, Entry, Group, Pending, ProducerLimits, Producers, Redelivery, References,
+    Stream, StreamCounters, StreamEntry, StreamId, StreamLimits, Trim, TrimTo,
 };
+pub(crate) use stream::{name_of_content, radix};
 pub use string::{StringEncoding, StringValue};
 
 /// The sizes up to which a hash or a sorted set stays a `listpack`.
@@ -79,6 +79,8 @@ pub struct Limits {
     pub hll_sparse: u64,
     /// `stream-node-max-bytes` and `-entries`.
     pub stream: StreamLimits,
+    /// `stream-idmp-duration` and `-maxsize`, which streams get when they are created.
+    pub producers: ProducerLimits,
     /// `proto-max-bulk-len`: greatest length of a string in bytes.
     pub string: u64,
 }
@@ -94,6 +96,7 @@ impl Default for Limits {
             list: -2,
             hll_sparse: 3_000,
             stream: StreamLimits::default(),
+            producers: ProducerLimits::default(),
             string: 512 << 20,
         }
     }

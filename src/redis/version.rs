@@ -50,7 +50,8 @@ pub enum Version {
     Redis8_0,
     /// Redis 8.2: `XACKDEL`, `XDELEX`, more operations of `BITOP`.
     Redis8_2,
-    /// Redis 8.6, with what came in 8.4: `SET … IFEQ`, `DELEX`, `DIGEST`, `MSETEX`.
+    /// Redis 8.6, with what came in 8.4: `SET … IFEQ`, `DELEX`, `DIGEST`, `MSETEX`, `XADD … IDMP`,
+    /// `XREADGROUP … CLAIM`.
     Redis8_6,
     /// Valkey 8.0, which goes on from Redis 7.2.
     Valkey8_0,

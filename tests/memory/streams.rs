@@ -26,7 +26,7 @@ pub(crate) fn a_streams_entry_is_as_small_as_in_redis() {
     let region = Region::new(ALLOCATOR);
     db.xgroup_create(b"s", b"g", GroupStart::After(StreamId::MIN), None, false).unwrap();
     let read = |db: &mut Database| {
-        let options = XreadgroupOptions { count: 100, no_ack: false };
+        let options = XreadgroupOptions { count: 100, ..Default::default() };
         let read = db.xreadgroup(b"s", b"g", b"c", GroupRead::New, options);
         read.unwrap().entries.len()
     };

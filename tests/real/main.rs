@@ -29,6 +29,7 @@ mod hyperloglog;
 mod info;
 mod later;
 mod open;
+mod producers;
 mod protocol;
 mod rabbitmq;
 #[cfg(feature = "lua")]

@@ -51,7 +51,7 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
         "KEYS" | "PUBSUB" | "COMMAND" => Settled::Items,
         "SCAN" => Settled::Page,
         "TTL" | "EXPIRETIME" | "HTTL" => Settled::About(3),
-        "XINFO" | "XPENDING" => Settled::Moments,
+        "XINFO" | "XPENDING" | "XREADGROUP" => Settled::Moments,
         "PTTL" | "PEXPIRETIME" | "HPTTL" => Settled::About(3_000),
         "SMEMBERS" | "HKEYS" | "HVALS" | "SRANDMEMBER" | "SPOP" if first => Settled::Items,
         "SUNION" | "SDIFF" => Settled::Items,
@@ -95,10 +95,16 @@ fn same_but_for_moments(real: &Reply, ours: &Reply) -> bool {
             real == ours || (is_moment(*real) && is_moment(*ours) && near(*real, *ours))
         }
         (Reply::Array(real), Reply::Array(ours)) => {
-            // A pending entry is an id, a consumer, the time since its delivery, and a count.
+            // A pending entry is an id, a consumer, the time since its delivery, and a count. One
+            // that is claimed has its fields instead of the consumer.
             let entry = matches!(
                 real[..],
-                [Reply::Bulk(_), Reply::Bulk(_), Reply::Integer(_), Reply::Integer(_)]
+                [
+                    Reply::Bulk(_),
+                    Reply::Bulk(_) | Reply::Array(_),
+                    Reply::Integer(_),
+                    Reply::Integer(_)
+                ]
             );
             let same = |(at, (real_item, ours_item)): (usize, (&Reply, &Reply))| {
                 let before = at.checked_sub(1).and_then(|before| real.get(before));

@@ -161,3 +161,51 @@ fn replicas_are_sent_comparisons_with_their_values() {
     let told = sent(Version::Redis8_6, &["SET k get", "SET k px IFEQ get GET"]);
     assert_eq!(told, ["SET k get", "SET k px IFEQ get"]);
 }
+
+/// Returns the names of the clients that a list with these filters has.
+fn listed(rig: &mut Rig, filters: &str) -> String {
+    let told = rig.say(1, &format!("CLIENT LIST {filters}"));
+    let names = told.split(" name=").skip(1).map(|rest| rest.split(' ').next().unwrap_or_default());
+    names.collect::<Vec<&str>>().join(" ")
+}
+
+#[test]
+fn clients_are_selected_by_what_they_are_and_by_what_they_are_not() {
+    let mut rig = rig(Version::Valkey9_1);
+    rig.script(1, &[("CLIENT SETNAME me", "OK"), ("CLIENT CAPA redirect", "OK")]);
+    rig.script(1, &[("CLIENT SETINFO lib-name lib", "OK")]);
+    rig.say(2, "CLIENT SETNAME busy");
+    rig.script(2, &[("CLIENT NO-EVICT on", "OK"), ("SELECT 1", "OK"), ("MULTI", "OK")]);
+    rig.say(3, "CLIENT SETNAME ears");
+    rig.say(3, "SUBSCRIBE c");
+    let cases = [
+        ("FLAGS xe", "busy"),
+        ("FLAGS xN", ""),
+        ("FLAGS \"\"", "me busy ears"),
+        ("NOT-FLAGS xP", "me busy ears"),
+        ("NOT-FLAGS x", "me ears"),
+        ("NOT-NAME busy", "me ears"),
+        ("NAME me NAME busy", "busy"),
+        ("DB 1", "busy"),
+        ("NOT-DB 1", "me ears"),
+        ("TYPE pubsub", "ears"),
+        ("NOT-TYPE pubsub SKIPME yes", "busy"),
+        ("CAPA r", "me"),
+        ("NOT-CAPA r", "busy ears"),
+        ("LIB-NAME lib", "me"),
+        ("NOT-LIB-NAME lib", "busy ears"),
+        ("NOT-LIB-VER \"\"", "me busy ears"),
+        ("USER default", "me busy ears"),
+        ("NOT-USER default", ""),
+    ];
+    for (filters, names) in cases {
+        assert_eq!(listed(&mut rig, filters), names, "{filters}");
+    }
+    rig.pass_ms(5_000);
+    assert_eq!(listed(&mut rig, "IDLE 5 SKIPME yes"), "busy ears");
+    assert_eq!(listed(&mut rig, "MAXAGE 6"), "");
+    rig.say(2, "DISCARD");
+    assert_eq!(listed(&mut rig, "IDLE 5"), "ears");
+    assert_eq!(rig.say(1, "CLIENT KILL NOT-NAME me"), "2");
+    assert_eq!(listed(&mut rig, ""), "me");
+}

@@ -20,6 +20,7 @@ mod hyperloglogs;
 mod later;
 mod lists;
 mod node;
+mod producers;
 mod pubsub;
 mod readme;
 #[cfg(feature = "lua")]

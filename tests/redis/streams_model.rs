@@ -204,14 +204,14 @@ fn take(step: &Step, db: &mut Database, model: &mut Model) -> Result<(), TestCas
             prop_assert_eq!(trimmed, (before - model.entries.len()) as u64);
         }
         Step::Read { group, consumer, count, no_ack } => {
-            let options = XreadgroupOptions { count: *count, no_ack: *no_ack };
+            let options = XreadgroupOptions { count: *count, no_ack: *no_ack, claim: None };
             let (name, by) = (GROUPS[*group], CONSUMERS[*consumer]);
             let read = db.xreadgroup(b"s", name, by, GroupRead::New, options)?;
             let expected = model.deliver(*group, *consumer, *count, *no_ack);
             prop_assert_eq!(ids_of(&read.entries), expected);
         }
         Step::ReadAgain { group, consumer, after, count } => {
-            let options = XreadgroupOptions { count: *count, no_ack: false };
+            let options = XreadgroupOptions { count: *count, ..Default::default() };
             let (name, by) = (GROUPS[*group], CONSUMERS[*consumer]);
             let from = GroupRead::PendingAfter(stream_id(*after));
             let read = db.xreadgroup(b"s", name, by, from, options)?;

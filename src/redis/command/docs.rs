@@ -3,10 +3,14 @@
 //! The facts are in `docs.txt`, except for the summaries, which are in the rows. The file is read
 //! when somebody asks.
 //!
-//! Source: the reply of redis-server 7.0.15.
+//! Of the commands of 7.0.15 it says what that version says, but for the display texts of their
+//! arguments, which later versions have.
+//!
+//! Source: the replies of redis-server 7.0.15, of Redis 8.6.2 and of Valkey 9.1.2.
 
 use super::{Args, Command, Table};
 use crate::redis::reply::Reply;
+use crate::redis::version::{Profile, Texts};
 
 const FACTS: &str = include_str!("docs.txt");
 
@@ -44,36 +48,45 @@ fn token(text: &str) -> Reply {
     bulk(&text.replace("%20", " ").replace("%25", "%"))
 }
 
-/// Returns the lines of a command: the first, and those below it.
-fn lines_of(name: &str) -> Option<(&'static str, Vec<Line<'static>>)> {
-    let mut lines = FACTS.lines().filter(|line| !line.starts_with('#'));
-    let is_it = |line: &&str| line.split(' ').next() == Some(name);
-    let first = lines.find(is_it)?;
-    Some((first, lines.map_while(Line::read).collect()))
+/// Returns the lines of a command of a product: the first, and those below it.
+fn lines_of(name: &str, product: &str) -> Option<(&'static str, Vec<Line<'static>>)> {
+    let lines = || FACTS.lines().filter(|line| !line.starts_with('#'));
+    let found = |name: &str| {
+        let mut lines = lines();
+        let first = lines.find(|line| line.split(' ').next() == Some(name))?;
+        Some((first, lines.map_while(Line::read).collect()))
+    };
+    found(&format!("{product}:{name}")).or_else(|| found(name))
 }
 
 /// Returns the arguments of this depth from the beginning of the lines, and the lines after them.
 fn arguments<'a>(
     mut lines: &'a [Line<'static>],
     depth: usize,
+    texts: &Texts,
 ) -> (Vec<Reply>, &'a [Line<'static>]) {
     let mut found = Vec::new();
     while let Some((Line::Argument(at, words), rest)) = lines.split_first()
         && *at == depth
     {
-        let (nested, rest) = arguments(rest, depth + 1);
-        found.push(argument(words, nested));
+        let (nested, rest) = arguments(rest, depth + 1, texts);
+        found.push(argument(words, nested, texts));
         lines = rest;
     }
     (found, lines)
 }
 
-fn argument(words: &str, nested: Vec<Reply>) -> Reply {
+fn argument(words: &str, nested: Vec<Reply>, texts: &Texts) -> Reply {
     let mut fields = Vec::new();
     let mut add = |name: &str, value: Reply| fields.push((bulk(name), value));
     let mut words = words.split(' ');
-    add("name", words.next().map_or(Reply::Nil, token));
-    add("type", words.next().map_or(Reply::Nil, bulk));
+    let (name, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    add("name", token(name));
+    add("type", bulk(kind));
+    if texts.arguments_have_display && !matches!(kind, "oneof" | "block") {
+        let shown = words.clone().find_map(|word| word.strip_prefix('!'));
+        add("display_text", token(shown.unwrap_or(name)));
+    }
     let mut flags = Vec::new();
     for word in words {
         match word.split_at(1) {
@@ -81,6 +94,7 @@ fn argument(words: &str, nested: Vec<Reply>) -> Reply {
             ("=", text) => add("token", token(text)),
             ("@", version) => add("since", bulk(version)),
             ("~", version) => add("deprecated_since", bulk(version)),
+            ("!", _) => {}
             ("?", _) => flags.push(Reply::status("optional")),
             ("*", _) => flags.push(Reply::status("multiple")),
             _ => flags.push(Reply::status("multiple_token")),
@@ -96,10 +110,10 @@ fn argument(words: &str, nested: Vec<Reply>) -> Reply {
 }
 
 /// Returns what is said about a command, and about its subcommands.
-fn about<S>(command: &Command<S>) -> (Reply, Reply) {
+fn about<S>(command: &Command<S>, profile: &Profile) -> (Reply, Reply) {
     let mut fields = vec![(bulk("summary"), bulk(command.summary))];
     let mut add = |name: &str, value: Reply| fields.push((bulk(name), value));
-    if let Some((first, lines)) = lines_of(command.name) {
+    if let Some((first, lines)) = lines_of(command.name, profile.product.name) {
         let mut words = first.split(' ').skip(1);
         add("since", words.next().map_or(Reply::Nil, bulk));
         add("group", words.next().map_or(Reply::Nil, bulk));
@@ -125,17 +139,21 @@ fn about<S>(command: &Command<S>) -> (Reply, Reply) {
         }
         let begin = lines.iter().position(|line| matches!(line, Line::Argument(..)));
         if let Some(begin) = begin {
-            add("arguments", Reply::Array(arguments(&lines[begin..], 1).0));
+            add("arguments", Reply::Array(arguments(&lines[begin..], 1, &profile.texts).0));
         }
     }
     if !command.subcommands.is_empty() {
-        add("subcommands", Reply::Map(command.subcommands.iter().map(about).collect()));
+        add(
+            "subcommands",
+            Reply::Map(command.subcommands.iter().map(|sub| about(sub, profile)).collect()),
+        );
     }
     (bulk(command.name), Reply::Map(fields))
 }
 
 /// Returns what is said about these commands, or about all. Names that are unknown are skipped.
 pub(super) fn docs<S>(table: &Table<S>, names: Args<'_>) -> Reply {
+    let about = |command| about(command, table.profile());
     if names.is_empty() {
         return Reply::Map(table.iter().map(about).collect());
     }

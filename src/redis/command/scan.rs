@@ -35,6 +35,7 @@ struct Options<'a> {
 enum Of {
     Keys,
     Fields,
+    Scored,
     Others,
 }
 
@@ -47,6 +48,15 @@ impl<'a> Options<'a> {
                 if of != Of::Fields {
                     return Err(CommandError::text(
                         "ERR NOVALUES option can only be used in HSCAN",
+                    ));
+                }
+                options.without_values = true;
+                continue;
+            }
+            if is(word, "noscores") && rules.zscan_takes_noscores {
+                if of != Of::Scored {
+                    return Err(CommandError::text(
+                        "ERR NOSCORES option can only be used in ZSCAN",
                     ));
                 }
                 options.without_values = true;
@@ -170,10 +180,13 @@ fn zscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let (db, random) = db_and_pages(db, random);
     let rules = &db.profile.arguments;
     let Some(set) = db.read::<SortedSet>(args[1])? else { return Ok(page(0, Vec::new())) };
-    let options = Options::parse(&args[3..], Of::Others, rules)?;
+    let options = Options::parse(&args[3..], Of::Scored, rules)?;
     let packed = set.encoding() == SortedSetEncoding::Listpack;
     let found = sorted_set_page(set, cursor, PageSize { count: options.count, random });
     let passing = found.items.iter().filter(|(member, _)| options.passes(member));
+    if options.without_values {
+        return Ok(page(found.cursor, passing.map(|(member, _)| Reply::bulk(member)).collect()));
+    }
     let items = passing.flat_map(|(member, score)| {
         [Reply::bulk(member), Reply::bulk(&score_text(*score, packed, numbers))]
     });

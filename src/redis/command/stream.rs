@@ -6,8 +6,9 @@ use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::{Answer, Args, Command, Rows, database};
 use crate::redis::command::arguments::{integer, is, pairs};
+use crate::redis::command::stream_producers::Naming;
 use crate::redis::command::stream_reply::{INVALID_ID, end, entry, id, ids, shown_id, start};
-use crate::redis::database::{Database, XaddId, XaddOptions};
+use crate::redis::database::{Database, Named, XaddId, XaddOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{References, StreamId, Trim, TrimTo};
@@ -42,6 +43,8 @@ const TWO_STRATEGIES: CommandError = CommandError::text(
 const NOTHING_TO_LIMIT: CommandError = CommandError::text(
     "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
 );
+const NAMED_WITH_ID: CommandError =
+    CommandError::text("ERR syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs");
 const EXACT_LIMIT: CommandError =
     CommandError::text("ERR syntax error, LIMIT cannot be used without the special ~ option");
 
@@ -127,20 +130,29 @@ pub(super) fn references_of(word: &[u8]) -> Option<References> {
     }
 }
 
-/// `key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [MAXLEN | MINID …] * | id field value …`.
+/// `key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO producer | IDMP producer name]
+/// [MAXLEN | MINID …] * | id field value …`.
 fn xadd(db: &mut Database, args: Args<'_>) -> Answer {
     let mut options = Options::default();
     let mut at = 2;
-    let mut given = None;
+    let (mut given, mut naming) = (None, None);
     let rules = db.profile.streams;
     while let Some(word) = args.get(at).filter(|word| **word != b"*") {
         if let Some(words) = options.read(&args[at..], rules.references)? {
+            at += words;
+        } else if rules.producers
+            && let Some((read, words)) = Naming::read(&args[at..], naming.is_some())?
+        {
+            naming = Some(read);
             at += words;
         } else if is(word, "nomkstream") {
             options.existing = true;
             at += 1;
         } else {
             given = Some(given_id(word)?);
+            if naming.is_some() && !db.obeys {
+                return Err(NAMED_WITH_ID);
+            }
             break;
         }
     }
@@ -150,7 +162,15 @@ fn xadd(db: &mut Database, args: Args<'_>) -> Answer {
     let fields = pairs(fields, 0, "xadd")?;
     let id = given.unwrap_or(XaddId::Auto);
     let options = XaddOptions { existing: options.existing, trim };
-    Ok(db.xadd(args[1], id, &fields, options)?.map_or(Reply::Nil, shown_id))
+    let added = match naming {
+        Some(naming) => {
+            let name = naming.name(&fields);
+            let named = Named { producer: naming.producer(), name: &name };
+            db.xadd_once(args[1], id, &fields, options, named)?
+        }
+        None => db.xadd(args[1], id, &fields, options)?,
+    };
+    Ok(added.map_or(Reply::Nil, shown_id))
 }
 
 /// Reads the id of a new entry, which may be `ms-*`.

@@ -84,11 +84,11 @@ fn xinfo_groups(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// `key [FULL [COUNT count]]`.
 fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
-    let (form, rules) = (db.profile.rdb.streams, db.profile.groups);
+    let (form, rules, now) = (db.profile.rdb.streams, db.profile.groups, db.now_ms());
     let stream = stream_of(db, args[2])?;
     let wrong = || wrong_subcommand(args, "XINFO");
     let limit = match &args[3..] {
-        [] => return Ok(summary(stream, form)),
+        [] => return Ok(summary(stream, form, now)),
         [word] if is(word, "full") => 10,
         [word, name, n] if is(word, "full") && is(name, "count") => match integer(n)? {
             ..0 => 10,
@@ -97,7 +97,7 @@ fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
         },
         _ => return Err(wrong()),
     };
-    let mut fields = counters_of(stream, form);
+    let mut fields = counters_of(stream, form, now);
     let entries = stream.range(StreamId::MIN, StreamId::MAX).take(limit);
     fields.push(named("entries", Reply::Array(entries.map(entry).collect())));
     let groups = stream.groups().iter();
@@ -118,7 +118,7 @@ fn lag_of(stream: &Stream, group: &Group, groups: Groups) -> Option<i64> {
 }
 
 /// Returns what both forms of `XINFO STREAM` begin with.
-fn counters_of(stream: &Stream, form: Streams) -> Vec<(Reply, Reply)> {
+fn counters_of(stream: &Stream, form: Streams, now: i64) -> Vec<(Reply, Reply)> {
     let counters = stream.counters();
     let mut fields = vec![
         named("length", Reply::count(stream.len())),
@@ -130,23 +130,24 @@ fn counters_of(stream: &Stream, form: Streams) -> Vec<(Reply, Reply)> {
         named("recorded-first-entry-id", shown_id(counters.first_id)),
     ];
     if form == Streams::Idempotent {
-        // Producers that send again are not modelled: there are none.
-        let names = [
-            ("idmp-duration", 100),
-            ("idmp-maxsize", 100),
-            ("pids-tracked", 0),
-            ("iids-tracked", 0),
-            ("iids-added", 0),
-            ("iids-duplicates", 0),
+        let producers = stream.producers();
+        let (limits, (known, names)) = (producers.limits(), producers.known(now));
+        let counts = [
+            ("idmp-duration", limits.duration),
+            ("idmp-maxsize", limits.max_size),
+            ("pids-tracked", known as u64),
+            ("iids-tracked", names as u64),
+            ("iids-added", producers.added),
+            ("iids-duplicates", producers.duplicates),
         ];
-        fields.extend(names.map(|(name, n)| named(name, Reply::Integer(n))));
+        fields.extend(counts.map(|(name, n)| named(name, Reply::Integer(n as i64))));
     }
     fields
 }
 
-fn summary(stream: &Stream, form: Streams) -> Reply {
+fn summary(stream: &Stream, form: Streams, now: i64) -> Reply {
     let (from, to) = (StreamId::MIN, StreamId::MAX);
-    let mut fields = counters_of(stream, form);
+    let mut fields = counters_of(stream, form, now);
     fields.push(named("groups", Reply::count(stream.groups().len())));
     let first = stream.range(from, to).next().map_or(Reply::Nil, entry);
     let last = stream.range_back(from, to).next().map_or(Reply::Nil, entry);

@@ -3,7 +3,7 @@
 use crate::redis::command::Args;
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
-use crate::redis::value::{Entry, StreamEntry, StreamId};
+use crate::redis::value::{Delivery, Entry, StreamEntry, StreamId};
 
 /// The error of an argument that is not an id.
 pub(crate) const INVALID_ID: CommandError =
@@ -77,6 +77,23 @@ pub(crate) fn delivered(entries: &[(StreamId, Option<StreamEntry>)]) -> Reply {
         None => with_id(*id, Reply::NilArray),
     };
     Reply::Array(entries.iter().map(each).collect())
+}
+
+/// Returns the entries that a consumer reads who claims: each with how long it was idle, and how
+/// often it was delivered before.
+pub(crate) fn claimed(delivery: &Delivery) -> Reply {
+    let told = |entry: &StreamEntry, idle, deliveries: u64| {
+        let mut parts = match owned(entry) {
+            Reply::Array(parts) => parts,
+            other => vec![other],
+        };
+        parts.extend([Reply::Integer(idle), Reply::Integer(deliveries as i64)]);
+        Reply::Array(parts)
+    };
+    let claimed = delivery.claimed.iter();
+    let claimed = claimed.map(|claim| told(&claim.entry, claim.idle, claim.deliveries));
+    let new = delivery.entries.iter().filter_map(|(_, entry)| Some(told(entry.as_ref()?, 0, 0)));
+    Reply::Array(claimed.chain(new).collect())
 }
 
 /// Returns what was read of several streams: a map in RESP3, and an array of arrays in RESP2.

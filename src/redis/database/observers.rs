@@ -41,6 +41,8 @@ pub(crate) struct Observers {
     pub(crate) removed: Vec<Removed>,
     /// The fields whose deadlines the last such operation has changed, for replicas too.
     pub(crate) fields: Vec<Sds>,
+    /// The last `XADD` of a producer has found the entry that it was to add.
+    pub(crate) found_again: bool,
     /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
     /// Keys that blocked clients wait for, with the clients in order.

@@ -7,6 +7,7 @@
 
 use super::Database;
 use super::notify::EventClasses;
+use super::producers::Named;
 use crate::redis::error::CommandError;
 use crate::redis::value::{Deletion, References, Stream, StreamEntry, StreamId, Trim};
 
@@ -100,16 +101,40 @@ impl Database {
         fields: &[(&[u8], &[u8])],
         options: XaddOptions,
     ) -> Result<Option<StreamId>, CommandError> {
+        self.add_entry(key, id, fields, options, None)
+    }
+
+    /// Adds an entry, which a producer may name. Under a name that is known, nothing is added, and
+    /// the id is that of the known entry.
+    pub(super) fn add_entry(
+        &mut self,
+        key: &[u8],
+        id: XaddId,
+        fields: &[(&[u8], &[u8])],
+        options: XaddOptions,
+        named: Option<Named<'_>>,
+    ) -> Result<Option<StreamId>, CommandError> {
         if id == XaddId::Exact(StreamId::MIN) {
             return Err(CommandError::text(ZERO));
         }
-        let (now, limits) = (self.now_ms(), self.limits.stream);
+        let (now, limits, new) = (self.now_ms(), self.limits.stream, self.limits.producers);
+        // What a master sends is as old as it was there.
+        let aged = (!self.obeys).then_some(now);
         let stream = if options.existing {
             let Some(stream) = self.write::<Stream>(key)? else { return Ok(None) };
             stream
         } else {
-            self.write_or_insert::<Stream>(key)?
+            self.write_or_insert_with(key, || Stream::with_limits(new))?
         };
+        if let (Some(named), XaddId::Auto) = (named, id)
+            && let Some(known) = stream.producers().find(named.producer, named.name, aged)
+        {
+            let duplicates = &mut stream.producers_mut().duplicates;
+            *duplicates = duplicates.wrapping_add(1);
+            self.usage.changes += 1;
+            self.observers.found_again = true;
+            return Ok(Some(known));
+        }
         if stream.counters().last_id == StreamId::MAX {
             return Err(CommandError::text(EXHAUSTED));
         }
@@ -117,7 +142,13 @@ impl Database {
         if !stream.append(id, fields, limits) {
             return Err(CommandError::text(TOO_LARGE));
         }
+        if let Some(Named { producer, name }) = named {
+            stream.producers_mut().add(producer, name, id, aged);
+        }
         let trimmed = options.trim.map_or(0, |trim| stream.trim(trim));
+        if named.is_some() {
+            self.observers.found_again = false;
+        }
         self.changed(key, EventClasses::STREAM, "xadd", 1);
         if trimmed > 0 {
             self.notify(EventClasses::STREAM, "xtrim", key);

@@ -37,6 +37,9 @@ pub struct XreadgroupOptions {
     pub count: usize,
     /// `NOACK`: new entries do not become pending.
     pub no_ack: bool,
+    /// `CLAIM`: before what is new, entries that are pending for anybody and were not acknowledged
+    /// for so many milliseconds.
+    pub claim: Option<i64>,
 }
 
 /// Returns bytes as errors show them: as text that ends at a NUL.
@@ -87,7 +90,8 @@ impl Database {
             if !make {
                 return Err(CommandError::text(NO_STREAM));
             }
-            self.write_or_insert::<Stream>(key)?;
+            let limits = self.limits.producers;
+            self.write_or_insert_with(key, || Stream::with_limits(limits))?;
             self.touch(key);
         }
         let caps = self.profile.groups.cap_entries_read;
@@ -246,21 +250,26 @@ impl Database {
         options: XreadgroupOptions,
     ) -> Result<Option<Delivery>, CommandError> {
         let now = self.now_ms();
-        let XreadgroupOptions { count, no_ack } = options;
+        let XreadgroupOptions { count, no_ack, claim } = options;
         let at_once = self.profile.groups.create_consumers_at_once;
         let Some(stream) = self.read_mut::<Stream>(key)? else { return Ok(None) };
         let delivery = match read {
             GroupRead::PendingAfter(after) => stream.redeliver(group, consumer, after, count, now),
-            GroupRead::New => stream.deliver(group, consumer, count, (no_ack, at_once), now),
+            GroupRead::New => match claim {
+                Some(min_idle) => {
+                    stream.claim_and_deliver(group, consumer, (count, min_idle), no_ack, now)
+                }
+                None => stream.deliver(group, consumer, count, (no_ack, at_once), now),
+            },
         };
         if let Some(delivery) = &delivery {
             self.consumer_added(key, delivery.new_consumer);
-            if read != GroupRead::New || !delivery.entries.is_empty() {
+            if read != GroupRead::New || !delivery.is_empty() {
                 self.usage.changes += 1;
             }
         }
         let is_new = read == GroupRead::New;
-        Ok(delivery.filter(|delivery| !is_new || !delivery.entries.is_empty()))
+        Ok(delivery.filter(|delivery| !is_new || !delivery.is_empty()))
     }
 
     /// Gives a consumer new entries for which it has waited. Returns `None` if there is nothing
@@ -273,7 +282,7 @@ impl Database {
         options: XreadgroupOptions,
     ) -> Result<Option<Delivery>, CommandError> {
         let now = self.now_ms();
-        let XreadgroupOptions { count, no_ack } = options;
+        let XreadgroupOptions { count, no_ack, .. } = options;
         let Some(stream) = self.write::<Stream>(key)? else { return Ok(None) };
         let last_id = stream.counters().last_id;
         let read = stream.group(group).map(Group::last_id).ok_or(CommandError::text(

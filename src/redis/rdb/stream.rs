@@ -7,15 +7,14 @@
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{RdbError, kind};
-use crate::redis::value::{Group, Kind, Stream, StreamCounters, StreamId, Value};
+use crate::redis::value::{
+    Group, Kind, ProducerLimits, Producers, Stream, StreamCounters, StreamId, Value,
+};
 use crate::redis::version::Streams;
 use std::collections::BTreeMap;
 
 /// Stands for a number of read entries, or a time, that is not known.
 const UNKNOWN: i64 = -1;
-
-/// How long, and how many, entries of producers are remembered; no producer, and two counters.
-const PRODUCERS: [u64; 5] = [100, 100, 0, 0, 0];
 
 /// Times and numbers of the deliveries of pending entries.
 type Deliveries = BTreeMap<StreamId, (i64, u64)>;
@@ -55,8 +54,43 @@ pub(super) fn write(writer: &mut Writer, stream: &Stream, form: Streams) {
         }
     }
     if form == Streams::Idempotent {
-        PRODUCERS.iter().for_each(|setting| writer.length(*setting));
+        write_producers(writer, stream.producers());
     }
+}
+
+fn write_producers(writer: &mut Writer, producers: &Producers) {
+    let limits = producers.limits();
+    writer.length(limits.duration);
+    writer.length(limits.max_size);
+    writer.count(producers.len());
+    for (producer, count, names) in producers.iter() {
+        writer.string(producer);
+        writer.count(count);
+        for (name, entry) in names {
+            writer.string(name);
+            write_id(writer, entry);
+        }
+    }
+    writer.length(producers.added);
+    writer.length(producers.duplicates);
+}
+
+fn read_producers(reader: &mut Reader<'_>) -> Result<Producers, RdbError> {
+    let limits = ProducerLimits { duration: reader.length()?, max_size: reader.length()? };
+    let mut producers = Producers::new(limits);
+    for _ in 0..reader.length()? {
+        let producer = reader.string()?;
+        for _ in 0..reader.length()? {
+            let name = reader.string()?;
+            let entry = read_id(reader)?;
+            if !producers.put(&producer, &name, entry) {
+                return Err(reader.error("a producer has given a name twice"));
+            }
+        }
+    }
+    producers.added = reader.length()?;
+    producers.duplicates = reader.length()?;
+    Ok(producers)
 }
 
 /// Returns an id as a key of the radix tree, or among pending entries.
@@ -120,11 +154,7 @@ pub(super) fn read(reader: &mut Reader<'_>, of: u8) -> Result<Option<Value>, Rdb
         stream.put_group(&name, group);
     }
     if of == kind::STREAM_LISTPACKS_4 {
-        for setting in 0..PRODUCERS.len() {
-            if reader.length()? != 0 && setting == 2 {
-                return Err(reader.error("a stream has idempotent producers"));
-            }
-        }
+        stream.put_producers(read_producers(reader)?);
     }
     stream.check_invariants().map_err(|why| reader.error(why))?;
     Ok(Some(stream.wrap()))
@@ -169,5 +199,6 @@ fn read_group(
     if !deliveries.is_empty() {
         return Err(reader.error("a pending entry has no consumer"));
     }
+    group.count_turns();
     Ok(group)
 }

@@ -13,6 +13,7 @@
 //!
 //! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
 
+use super::idle::IdleWaits;
 use super::propagate::Sent;
 use super::replication::Wanted;
 use super::{Request, Server};
@@ -52,6 +53,8 @@ pub(crate) struct Blocking {
     deadlines: BTreeSet<(Instant, ClientId)>,
     /// When a client that waits for a sync of the append-only file may have what it waits for.
     pub(crate) next_sync: Option<Instant>,
+    /// When commands run again because entries of streams are idle.
+    pub(super) idle_waits: IdleWaits,
     /// The deadline of the wait whose command runs again.
     again: Option<Option<Instant>>,
 }
@@ -94,7 +97,8 @@ impl Blocking {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        deadline.into_iter().chain(self.idle_waits.next()).min()
     }
 
     /// Returns the clients whose deadline has passed, in order of their deadlines.
@@ -105,6 +109,7 @@ impl Blocking {
     /// Moves every deadline, because the clock by which they were set was set itself.
     pub(crate) fn move_deadlines(&mut self, to: impl Fn(Instant) -> Instant) {
         self.deadlines.clear();
+        self.idle_waits.move_all(&to);
         for (client, blocked) in &mut self.clients {
             if let Some(deadline) = &mut blocked.deadline {
                 *deadline = to(*deadline);
@@ -136,6 +141,9 @@ impl Blocking {
         let queued = databases.iter().flat_map(|db| db.observers.awaited.values());
         let queued: usize = queued.map(VecDeque::len).sum();
         ensure(queued == places, || format!("{places} waits, and {queued} places in queues"))?;
+        for client in self.idle_waits.clients() {
+            ensure(self.is_blocked(client), || format!("client {client} waits for idle entries"))?;
+        }
         let timed = self.clients.values().filter(|blocked| blocked.deadline.is_some()).count();
         let deadlines = self.deadlines.len();
         ensure(timed == deadlines, || format!("{deadlines} deadlines of {timed} clients"))
@@ -178,6 +186,7 @@ impl Blocking {
         if let Some(deadline) = blocked.deadline {
             self.deadlines.remove(&(deadline, client));
         }
+        self.idle_waits.forget(client);
         let awaited = &mut databases[blocked.database].observers.awaited;
         for key in &blocked.keys {
             if let Some(queue) = awaited.get_mut(key) {
@@ -294,7 +303,7 @@ impl Server {
     }
 
     /// Runs the command of a blocked client again, which may block it again until the same time.
-    fn run_blocked_again(&mut self, client: ClientId) {
+    pub(super) fn run_blocked_again(&mut self, client: ClientId) {
         let Some(blocked) = self.blocking.clients.get(&client) else { return };
         let (attempt, deadline) = (blocked.attempt.clone(), blocked.deadline);
         let Some(mut words) = self.blocking.remove(client, &mut self.databases) else { return };

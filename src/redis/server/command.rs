@@ -14,6 +14,7 @@ mod cluster;
 mod config;
 mod connection;
 mod debug;
+pub(super) mod hotkeys;
 mod info;
 mod latency;
 mod memory;
@@ -76,6 +77,7 @@ const GROUPS: &[&[Row]] = &[
     Rows::HYPERLOGLOG,
     Rows::STREAM,
     Rows::STREAM_DELETE,
+    Rows::STREAM_PRODUCERS,
     streams::COMMANDS,
     Rows::STREAM_GROUPS,
     Rows::STREAM_INFO,
@@ -87,6 +89,7 @@ const GROUPS: &[&[Row]] = &[
     transaction::COMMANDS,
     script::COMMANDS,
     slow::COMMANDS,
+    hotkeys::COMMANDS,
     replication::COMMANDS,
     node::COMMANDS,
     cluster::COMMANDS,

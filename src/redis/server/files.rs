@@ -147,6 +147,7 @@ impl Server {
         self.replace_libraries(&load.libraries).map_err(unloadable)?;
         self.abandon_history();
         self.databases.iter_mut().for_each(Database::suspend_expiry);
+        self.databases.iter_mut().for_each(|database| database.obeys = true);
         self.disk().adopt(saved);
         let session = Session::new(0, "loader", now, None);
         self.sessions.insert(LOADER, session);
@@ -155,6 +156,7 @@ impl Server {
         for database in &mut self.databases {
             database.observers.events.clear();
             database.observers.ready.clear();
+            database.obeys = false;
             database.advance_to(now);
         }
         self.publish_events();

@@ -134,7 +134,7 @@ impl Server {
         let made = match attempt {
             Attempt::ReadGroup { options, .. } => {
                 let db = &self.databases[database];
-                before.groups.iter().flat_map(|group| group.read(db, options.no_ack)).collect()
+                before.groups.iter().flat_map(|group| group.read(db, options.no_ack, &[])).collect()
             }
             _ => rewrite::served(attempt, called, key, reply),
         };

@@ -14,6 +14,7 @@ mod command_log;
 
 use super::Server;
 use super::command::Row;
+use super::command::hotkeys::HotKeys;
 use crate::redis::command::{Args, Origin, flag};
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
@@ -87,6 +88,8 @@ pub(crate) struct Watchers {
     /// Clients in `MONITOR`, in the order in which they began.
     pub(crate) monitors: Vec<ClientId>,
     pending: Option<Pending>,
+    /// The session of `HOTKEYS`, which may have ended.
+    pub(crate) hot_keys: Option<HotKeys>,
     /// The logs of large requests and replies, in versions that have them.
     pub(crate) command_log: Option<Box<CommandLog>>,
 }

@@ -15,6 +15,7 @@ mod claim;
 mod group;
 mod id;
 mod node;
+mod producers;
 pub(crate) mod radix;
 mod range;
 mod read;
@@ -26,8 +27,10 @@ pub use claim::{AutoClaim, AutoClaimed, Claim, Claimed, Redelivery};
 pub use group::{Consumer, Group, Pending};
 pub use id::StreamId;
 pub use node::{Entry, StreamEntry};
+pub(crate) use producers::name_of_content;
+pub use producers::{ProducerLimits, Producers};
 pub use range::{Entries, EntriesBack};
-pub use read::Delivery;
+pub use read::{ClaimedEntry, Delivery};
 pub use references::{Deletion, References};
 pub use trim::{Trim, TrimTo};
 
@@ -120,13 +123,18 @@ pub struct Stream {
     nodes: Nodes,
     counters: StreamCounters,
     groups: BTreeMap<Sds, Group>,
+    /// The names that producers have given, if a stream knows any, or has settings of its own.
+    producers: Option<Box<Producers>>,
     /// How often ids were set back, so that a bookmark may lead astray.
     setbacks: u64,
 }
 
 impl PartialEq for Stream {
     fn eq(&self, other: &Stream) -> bool {
-        self.counters == other.counters && self.groups == other.groups && self.nodes == other.nodes
+        self.counters == other.counters
+            && self.groups == other.groups
+            && self.nodes == other.nodes
+            && self.producers() == other.producers()
     }
 }
 
@@ -135,6 +143,29 @@ impl Stream {
     #[must_use]
     pub fn new() -> Stream {
         Stream::default()
+    }
+
+    /// Returns an empty stream that remembers so much of its producers.
+    pub(crate) fn with_limits(limits: ProducerLimits) -> Stream {
+        let usual = limits == ProducerLimits::default();
+        let producers = (!usual).then(|| Box::new(Producers::new(limits)));
+        Stream { producers, ..Stream::default() }
+    }
+
+    /// Returns what is known of the producers that may send again.
+    #[must_use]
+    pub fn producers(&self) -> &Producers {
+        self.producers.as_deref().unwrap_or(&producers::NONE)
+    }
+
+    /// Sets what is known of the producers, as it was read from elsewhere.
+    pub(crate) fn put_producers(&mut self, producers: Producers) {
+        self.producers = (producers != producers::NONE).then(|| Box::new(producers));
+    }
+
+    /// Returns what is known of the producers, to be changed.
+    pub(crate) fn producers_mut(&mut self) -> &mut Producers {
+        self.producers.get_or_insert_default()
     }
 
     /// Number of entries.
@@ -372,6 +403,7 @@ impl Stream {
         }
         let counted = self.counters.length;
         ensure(length == counted, || format!("{length} entries, not {counted}"))?;
+        self.producers().check_invariants()?;
         for (name, group) in &self.groups {
             group.check_invariants().map_err(|why| format!("group {name}: {why}"))?;
         }

@@ -121,6 +121,16 @@ const FACTS: &[Fact] = &[
     ),
     fact(|p| p.streams.references, "`XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`."),
     fact(
+        |p| p.streams.producers,
+        "`XADD` takes `IDMP` and `IDMPAUTO`: a message that its producer sends again is not added again, for as long as \
+         `XCFGSET` says.",
+    ),
+    fact(
+        |p| p.streams.reads_claim,
+        "`XREADGROUP` takes `CLAIM`: before what is new, it delivers what nobody has acknowledged in time, and waits for \
+         that with `BLOCK`.",
+    ),
+    fact(
         |p| p.streams.trims_references_exactly,
         "An approximate trim (`~`) with `DELREF` or `ACKED` trims exactly. Before, it trimmed nothing.",
     ),
@@ -130,6 +140,17 @@ const FACTS: &[Fact] = &[
     ),
     fact(|p| p.arguments.hscan_takes_novalues, "`HSCAN` takes `NOVALUES`."),
     fact(|p| p.arguments.xread_takes_last, "`XREAD` takes the id `+`: the last entry."),
+    fact(
+        |p| p.arguments.client_list_filters,
+        "`CLIENT LIST` takes the filters of `CLIENT KILL`, and both take several ids.",
+    ),
+    fact(
+        |p| p.arguments.client_filters_negate,
+        "`CLIENT LIST` and `CLIENT KILL` take more filters (`NAME`, `IDLE`, `FLAGS`, `DB` and others), and `NOT-` before most.",
+    ),
+    fact(|p| p.arguments.clients_have_primaries, "`primary` is a type of clients, like `master`."),
+    fact(|p| p.arguments.zscan_takes_noscores, "`ZSCAN` takes `NOSCORES`."),
+    fact(|p| p.arguments.bgsave_takes_cancel, "`BGSAVE` takes `CANCEL`."),
     fact(|p| p.arguments.kill_takes_maxage, "`CLIENT KILL` takes `MAXAGE`."),
     fact(|p| p.arguments.lrem_refuses_least, "`LREM` refuses the least integer as its count."),
     fact(|p| p.arguments.lpos_refuses_least, "`LPOS` refuses the least integer as its rank."),

@@ -64,6 +64,10 @@ pub(crate) struct StreamRules {
     pub(crate) references: bool,
     /// An approximate trim with `DELREF` or `ACKED` trims exactly. Otherwise it does nothing.
     pub(crate) trims_references_exactly: bool,
+    /// `XADD` takes `IDMP` and `IDMPAUTO`, so that a message that comes again is not added again.
+    pub(crate) producers: bool,
+    /// `XREADGROUP` takes `CLAIM`.
+    pub(crate) reads_claim: bool,
 }
 
 /// The comparisons of strings, and `MSETEX`, which came with them.
@@ -164,6 +168,16 @@ pub(crate) struct Arguments {
     pub(crate) client_ids_are_syntax: bool,
     /// A client that listens to nothing cannot unsubscribe.
     pub(crate) unsubscribe_needs_subscription: bool,
+    /// `CLIENT LIST` takes the filters of `CLIENT KILL`, and both several ids.
+    pub(crate) client_list_filters: bool,
+    /// Both take more filters, and `NOT-` before most.
+    pub(crate) client_filters_negate: bool,
+    /// `primary` is a type of clients.
+    pub(crate) clients_have_primaries: bool,
+    /// `ZSCAN` takes `NOSCORES`.
+    pub(crate) zscan_takes_noscores: bool,
+    /// `BGSAVE` takes `CANCEL`.
+    pub(crate) bgsave_takes_cancel: bool,
     /// `CLIENT KILL` takes `MAXAGE`.
     pub(crate) kill_takes_maxage: bool,
     /// `CLUSTER KEYSLOT` is answered outside of a cluster.
@@ -280,6 +294,8 @@ pub(crate) struct Numbers {
 pub(crate) struct Texts {
     /// The error of an unknown command without arguments does not speak of arguments.
     pub(crate) unknown_command_has_no_tail: bool,
+    /// `COMMAND DOCS` says how to show an argument.
+    pub(crate) arguments_have_display: bool,
     /// The last line of `HELP` says *Print*, not *Prints*.
     pub(crate) help_is_imperative: bool,
     /// `XREAD` and `XREADGROUP` name themselves when streams and ids do not match.

@@ -42,7 +42,12 @@ pub(super) const REDIS_7_0: Profile = Profile {
         lag_from_start: false,
         cap_entries_read: false,
     },
-    streams: StreamRules { references: false, trims_references_exactly: false },
+    streams: StreamRules {
+        references: false,
+        trims_references_exactly: false,
+        producers: false,
+        reads_claim: false,
+    },
     comparisons: Comparisons {
         equal: false,
         others: false,
@@ -92,7 +97,12 @@ pub(super) const REDIS_7_2: Profile = Profile {
     version: Version::Redis7_2,
     product: redis("7.2.6", "12.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
-    texts: Texts { help_is_imperative: true, unbalanced_names_command: true, ..TEXTS },
+    texts: Texts {
+        help_is_imperative: true,
+        unbalanced_names_command: true,
+        arguments_have_display: true,
+        ..TEXTS
+    },
     encodings: Encodings {
         set_listpack: true,
         list_listpack: true,
@@ -154,7 +164,12 @@ pub(super) const REDIS_8_6: Profile = Profile {
     fields: Fields { syntax: FieldSyntax::Anywhere, ..REDIS_8_2.fields },
     encodings: Encodings { embedding: Embedding::REDIS_8_6, ..REDIS_8_2.encodings },
     rewrites: Rewrites { entries_keep_position: true, ..REDIS_8_2.rewrites },
-    streams: StreamRules { references: true, trims_references_exactly: true },
+    streams: StreamRules {
+        references: true,
+        trims_references_exactly: true,
+        producers: true,
+        reads_claim: true,
+    },
     comparisons: Comparisons {
         equal: true,
         others: true,
@@ -183,7 +198,12 @@ pub(super) const VALKEY_8_1: Profile = Profile {
         embedding: Embedding::VALKEY_8_1,
         ..VALKEY_8_0.encodings
     },
-    arguments: Arguments { client_ids_are_syntax: true, ..ARGUMENTS_VALKEY },
+    arguments: Arguments {
+        client_ids_are_syntax: true,
+        client_list_filters: true,
+        bgsave_takes_cancel: true,
+        ..ARGUMENTS_VALKEY
+    },
     past: Past { expires: true, is_stored: false },
     comparisons: Comparisons { equal: true, ..VALKEY_8_0.comparisons },
     logs_sizes: true,
@@ -217,6 +237,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         scores_are_decimal: true,
         getex_expiry_first: true,
         keyslot_outside_cluster: true,
+        client_filters_negate: true,
         ..VALKEY_8_1.arguments
     },
     ..VALKEY_8_1
@@ -239,6 +260,7 @@ const FIELDS: Fields = Fields {
 
 const TEXTS: Texts = Texts {
     unknown_command_has_no_tail: false,
+    arguments_have_display: false,
     help_is_imperative: false,
     unbalanced_names_command: false,
     unbalanced_offers_last: false,
@@ -263,6 +285,11 @@ const ARGUMENTS: Arguments = Arguments {
     getex_expiry_first: false,
     client_ids_are_syntax: false,
     unsubscribe_needs_subscription: false,
+    client_list_filters: false,
+    client_filters_negate: false,
+    clients_have_primaries: false,
+    zscan_takes_noscores: false,
+    bgsave_takes_cancel: false,
     kill_takes_maxage: false,
     keyslot_outside_cluster: false,
     readonly_outside_cluster: false,
@@ -290,5 +317,7 @@ const ARGUMENTS_VALKEY: Arguments = Arguments {
     bitcount_takes_start: true,
     scan_refuses_unknown_types: true,
     readonly_outside_cluster: true,
+    clients_have_primaries: true,
+    zscan_takes_noscores: true,
     ..ARGUMENTS_7_4
 };

@@ -53,6 +53,14 @@ fn bgsave(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     match args {
         [_] => {}
         [_, word] if is(word, "schedule") => {}
+        [_, word] if is(word, "cancel") && server.profile().arguments.bgsave_takes_cancel => {
+            if std::mem::take(&mut server.scheduled.save) {
+                return Ok(Reply::status("Scheduled background saving cancelled"));
+            }
+            return Err(CommandError::text(
+                "ERR Background saving is currently not in progress or scheduled",
+            ));
+        }
         _ => return Err(CommandError::Syntax),
     }
     if server.is_in_transaction(caller) {

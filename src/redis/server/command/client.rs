@@ -1,5 +1,7 @@
 //! `CLIENT`: what a client can learn about itself and the others, and do to them.
 
+mod filter;
+
 use super::{Flow, Row, tracking};
 use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::flag::*;
@@ -12,6 +14,7 @@ use crate::redis::server::{ClientId, Pause, Replies, Server, Session};
 use crate::redis::value::{Sds, number};
 use crate::redis::version::{Version, Versions};
 use crate::time::Instant;
+use filter::Filter;
 use std::time::Duration;
 
 #[rustfmt::skip]
@@ -128,16 +131,8 @@ fn wire_len(request: Args<'_>) -> usize {
     header(request.len()) + words.sum::<usize>()
 }
 
-/// Returns a client's line of `CLIENT LIST`. `request` is what the client runs right now; nothing
-/// else is in its buffers but what it has sent ahead.
-pub(super) fn line(
-    server: &Server,
-    client: ClientId,
-    session: &Session,
-    request: Args<'_>,
-) -> String {
-    let pubsub = |kind| server.pubsub.count(client, kind);
-    let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
+/// Returns the marks of a client.
+fn flags(server: &Server, client: ClientId, session: &Session) -> String {
     let tracker = server.tracking.clients.get(&client);
     let mut flags = String::new();
     let marks = [
@@ -157,6 +152,20 @@ pub(super) fn line(
     if flags.is_empty() {
         flags.push('N');
     }
+    flags
+}
+
+/// Returns a client's line of `CLIENT LIST`. `request` is what the client runs right now; nothing
+/// else is in its buffers but what it has sent ahead.
+pub(super) fn line(
+    server: &Server,
+    client: ClientId,
+    session: &Session,
+    request: Args<'_>,
+) -> String {
+    let pubsub = |kind| server.pubsub.count(client, kind);
+    let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
+    let flags = flags(server, client, session);
     // Valkey reads all clients into one buffer, which is none of theirs.
     let own = match request {
         [] => 0,
@@ -240,154 +249,53 @@ fn request_of<'a>(caller: Caller, client: ClientId, args: Args<'a>) -> Args<'a> 
     if caller.client == client && caller.origin == Origin::Client { args } else { &[] }
 }
 
-/// Types of clients. The connection to a master is none of its clients.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ClientType {
-    Normal,
-    PubSub,
-    Replica,
-    Master,
-}
-
-impl ClientType {
-    fn parse(word: &[u8]) -> Result<ClientType, CommandError> {
-        if is(word, "normal") {
-            Ok(ClientType::Normal)
-        } else if is(word, "pubsub") {
-            Ok(ClientType::PubSub)
-        } else if is(word, "slave") || is(word, "replica") {
-            Ok(ClientType::Replica)
-        } else if is(word, "master") {
-            Ok(ClientType::Master)
-        } else {
-            let word = shown(word);
-            Err(CommandError::format(format!("ERR Unknown client type '{word}'")))
-        }
-    }
-
-    fn of(server: &Server, client: ClientId) -> ClientType {
-        if server.replication.replicas.contains_key(&client) {
-            ClientType::Replica
-        } else if server.pubsub.is_subscriber(client) {
-            ClientType::PubSub
-        } else {
-            ClientType::Normal
-        }
-    }
-}
-
-/// `[TYPE type | ID id …]`.
+/// `[TYPE type | ID id …]`, or in later versions filters that must all match.
 fn client_list(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
-    let mut kind = None;
-    let mut ids = None;
-    match &args[2..] {
-        [] => {}
-        [word, name] if is(word, "type") => kind = Some(ClientType::parse(name)?),
-        [word, rest @ ..] if is(word, "id") && !rest.is_empty() => {
-            let parsed: Option<Vec<i64>> = rest.iter().map(|id| number::parse_i64(id)).collect();
-            let wrong = if server.profile().arguments.client_ids_are_syntax {
-                CommandError::Syntax
-            } else {
-                CommandError::text("ERR Invalid client ID")
-            };
-            ids = Some(parsed.ok_or(wrong)?);
+    let rules = &server.profile().arguments;
+    let words = &args[2..];
+    let filter = if rules.client_list_filters {
+        Filter::parse(server, words, true)?
+    } else {
+        match words {
+            [] => Filter::all(),
+            [word, _] if is(word, "type") => Filter::parse(server, words, true)?,
+            [word, rest @ ..] if is(word, "id") && !rest.is_empty() => {
+                let parsed: Option<Vec<i64>> =
+                    rest.iter().map(|id| number::parse_i64(id)).collect();
+                let wrong = if rules.client_ids_are_syntax {
+                    CommandError::Syntax
+                } else {
+                    CommandError::text("ERR Invalid client ID")
+                };
+                Filter::ids(parsed.ok_or(wrong)?)
+            }
+            _ => return Err(CommandError::Syntax),
         }
-        _ => return Err(CommandError::Syntax),
-    }
+    };
     let server = &*server;
-    let listed = server.sessions.iter().filter(|(client, session)| {
-        kind.is_none_or(|kind| ClientType::of(server, **client) == kind)
-            && ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64)))
-    });
+    let listed = server
+        .sessions
+        .iter()
+        .filter(|(client, session)| filter.matches(server, caller.client, **client, session));
     let lines = listed
         .map(|(client, session)| line(server, *client, session, request_of(caller, *client, args)));
     Ok(verbatim(lines.collect()))
-}
-
-/// The clients that `CLIENT KILL` selects.
-#[derive(Default)]
-struct Filter<'a> {
-    id: Option<u64>,
-    kind: Option<ClientType>,
-    addr: Option<&'a [u8]>,
-    laddr: Option<&'a [u8]>,
-    user: Option<&'a [u8]>,
-    /// Connected for at least this many seconds.
-    age: Option<u64>,
-    with_self: bool,
-}
-
-impl<'a> Filter<'a> {
-    fn parse(server: &Server, words: Args<'a>) -> Result<Filter<'a>, CommandError> {
-        let mut filter = Filter::default();
-        let rules = &server.profile().arguments;
-        let pairs = words.chunks_exact(2);
-        if !pairs.remainder().is_empty() {
-            return Err(CommandError::Syntax);
-        }
-        for pair in pairs {
-            let (word, value) = (pair[0], pair[1]);
-            if is(word, "id") {
-                let id = number::parse_i64(value);
-                if id.is_none() && rules.client_ids_are_syntax {
-                    return Err(CommandError::Syntax);
-                }
-                let id = id.and_then(|id| u64::try_from(id).ok());
-                let id = id.filter(|id| *id > 0);
-                filter.id =
-                    Some(id.ok_or(CommandError::text("ERR client-id should be greater than 0"))?);
-            } else if is(word, "type") {
-                filter.kind = Some(ClientType::parse(value)?);
-            } else if is(word, "maxage") && rules.kill_takes_maxage {
-                let age = number::parse_i64(value)
-                    .ok_or(CommandError::text("ERR maxage is not an integer or out of range"))?;
-                let age = u64::try_from(age).ok().filter(|age| *age > 0);
-                filter.age =
-                    Some(age.ok_or(CommandError::text("ERR maxage should be greater than 0"))?);
-            } else if is(word, "addr") {
-                filter.addr = Some(value);
-            } else if is(word, "laddr") {
-                filter.laddr = Some(value);
-            } else if is(word, "user") {
-                if server.acl.user(value).is_none() {
-                    let name = shown(value);
-                    return Err(CommandError::format(format!("ERR No such user '{name}'")));
-                }
-                filter.user = Some(value);
-            } else if is(word, "skipme") && (is(value, "yes") || is(value, "no")) {
-                filter.with_self = is(value, "no");
-            } else {
-                return Err(CommandError::Syntax);
-            }
-        }
-        Ok(filter)
-    }
-
-    fn matches(&self, server: &Server, client: ClientId, session: &Session) -> bool {
-        self.id.is_none_or(|id| session.id == id)
-            && self.age.is_none_or(|age| (server.now - session.created).as_secs() >= age)
-            && self.kind.is_none_or(|kind| ClientType::of(server, client) == kind)
-            && self.user.is_none_or(|name| session.user.as_deref() == Some(name))
-            && self.addr.is_none_or(|addr| session.peer.as_bytes() == addr)
-            && self
-                .laddr
-                .is_none_or(|laddr| laddr == format!("127.0.0.1:{}", server.config.port).as_bytes())
-    }
 }
 
 /// `addr`, or filters that must all match. A client that kills itself gets the reply first.
 fn client_kill(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let by_address = args.len() == 3;
     let filter = if by_address {
-        Filter { addr: Some(args[2]), with_self: true, ..Filter::default() }
+        Filter::address(args[2])
     } else {
-        Filter::parse(server, &args[2..])?
+        Filter::parse(server, &args[2..], false)?
     };
     let me = caller.client;
     let server = &mut *server;
-    let meant = server.sessions.iter().filter(|(client, session)| {
-        (filter.with_self || **client != me) && filter.matches(server, **client, session)
-    });
+    let meant = server
+        .sessions
+        .iter()
+        .filter(|(client, session)| filter.matches(server, me, **client, session));
     let killed: Vec<ClientId> = meant.map(|(client, _)| *client).collect();
     for client in &killed {
         if *client == me {

@@ -6,6 +6,8 @@
 use super::Row;
 use super::node::no_cluster;
 use crate::redis::command::flag::*;
+use crate::redis::command::key_spec::key;
+use crate::redis::command::key_spec::usage::NOT_KEY;
 use crate::redis::command::{Answer, Args, Caller, container, server};
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
@@ -14,6 +16,8 @@ use crate::redis::version::Versions;
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
     container("cluster", -2, 0, &[], "A container for cluster commands", CLUSTER),
+    server("clusterscan", -2, READONLY, &["keyspace"], &[key(NOT_KEY, 1)], "Iterates over the keys in the cluster.", no_cluster).tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]).in_versions(Versions::VALKEY_9_1),
+    server("trimslots", -5, WRITE, &["keyspace", "dangerous"], &[], "Trim the keys that belong to specified slots.", no_cluster).in_versions(Versions::REDIS_8_6),
 ];
 
 #[rustfmt::skip]

@@ -6,14 +6,14 @@ use crate::redis::command::attempt::Attempt;
 use crate::redis::command::flag::*;
 use crate::redis::command::key_spec::half_after;
 use crate::redis::command::key_spec::usage::*;
-use crate::redis::command::stream_reply::{by_stream, delivered, entry, id};
+use crate::redis::command::stream_reply::{by_stream, claimed, delivered, entry, id};
 use crate::redis::command::{Args, Caller, Origin, flow};
 use crate::redis::database::{GroupRead, XreadgroupOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::Server;
 use crate::redis::value::{Sds, Stream, StreamId};
-use crate::redis::version::Texts;
+use crate::redis::version::{Profile, Texts};
 use crate::time::Instant;
 
 #[rustfmt::skip]
@@ -31,6 +31,8 @@ const GROUP_IN_XREAD: &str =
     "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
 const NOACK_IN_XREAD: &str =
     "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
+const CLAIM_IN_XREAD: &str =
+    "ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.";
 const END_IN_XREADGROUP: &str = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of \
      this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would \
      just return an empty result set.";
@@ -53,6 +55,15 @@ fn unbalanced(args: Args<'_>, of_group: bool, texts: &Texts) -> CommandError {
     ))
 }
 
+/// Reads the time for which an entry was not acknowledged that is claimed.
+fn least_idle(word: &[u8]) -> Result<i64, CommandError> {
+    let invalid = CommandError::text("ERR min-idle-time is not an integer or out of range");
+    match integer(word).map_err(|_| invalid)? {
+        ..0 => Err(CommandError::text("ERR min-idle-time must be a positive integer")),
+        min_idle => Ok(min_idle),
+    }
+}
+
 /// The words of both commands.
 struct Words<'a> {
     /// When the wait ends, if the client blocks at all.
@@ -60,22 +71,31 @@ struct Words<'a> {
     /// 0 is unlimited.
     count: usize,
     no_ack: bool,
+    claim: Option<i64>,
     group: Option<(&'a [u8], &'a [u8])>,
     keys: Args<'a>,
     ids: Args<'a>,
 }
 
 impl<'a> Words<'a> {
-    /// Reads `[COUNT n] [BLOCK ms] [GROUP group consumer] [NOACK] STREAMS key … id …`.
+    /// Reads `[COUNT n] [BLOCK ms] [GROUP group consumer] [NOACK] [CLAIM min-idle] STREAMS key … id
+    /// …`.
     fn read(
         args: Args<'a>,
         now: Instant,
         by: Origin,
         of_group: bool,
-        texts: &Texts,
+        profile: &Profile,
     ) -> Result<Words<'a>, CommandError> {
-        let mut words =
-            Words { block: None, count: 0, no_ack: false, group: None, keys: &[], ids: &[] };
+        let mut words = Words {
+            block: None,
+            count: 0,
+            no_ack: false,
+            claim: None,
+            group: None,
+            keys: &[],
+            ids: &[],
+        };
         let mut rest = &args[1..];
         loop {
             let [word, more @ ..] = rest else { return Err(CommandError::Syntax) };
@@ -96,7 +116,7 @@ impl<'a> Words<'a> {
                 }
                 [_, ..] if is(word, "streams") => {
                     if !more.len().is_multiple_of(2) {
-                        return Err(unbalanced(args, of_group, texts));
+                        return Err(unbalanced(args, of_group, &profile.texts));
                     }
                     (words.keys, words.ids) = more.split_at(more.len() / 2);
                     break;
@@ -106,6 +126,13 @@ impl<'a> Words<'a> {
                         return Err(CommandError::text(GROUP_IN_XREAD));
                     }
                     words.group = Some((group, consumer));
+                    more
+                }
+                [min_idle, more @ ..] if is(word, "claim") && profile.streams.reads_claim => {
+                    if !of_group {
+                        return Err(CommandError::text(CLAIM_IN_XREAD));
+                    }
+                    words.claim = Some(least_idle(min_idle)?);
                     more
                 }
                 more if is(word, "noack") => {
@@ -158,7 +185,7 @@ fn answer(
 
 /// See [`Words`]. The id `$` is the last one of the stream.
 fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let words = Words::read(args, server.now, caller.origin, false, &server.profile().texts)?;
+    let words = Words::read(args, server.now, caller.origin, false, server.profile())?;
     let db = &mut server.databases[caller.database];
     let takes_last = db.profile.arguments.xread_takes_last;
     let mut after: Vec<(&[u8], StreamId)> = Vec::with_capacity(words.keys.len());
@@ -204,7 +231,7 @@ fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
 
 /// See [`Words`]. The id `>` is what the group has read.
 fn xreadgroup(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let words = Words::read(args, server.now, caller.origin, true, &server.profile().texts)?;
+    let words = Words::read(args, server.now, caller.origin, true, server.profile())?;
     let Some((group, consumer)) = words.group else { return Err(CommandError::Syntax) };
     let db = &mut server.databases[caller.database];
     let takes_last = db.profile.arguments.xread_takes_last;
@@ -225,18 +252,27 @@ fn xreadgroup(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
         };
         reads.push((key, read));
     }
-    let options = XreadgroupOptions { count: words.count, no_ack: words.no_ack };
+    let (count, no_ack, claim) = (words.count, words.no_ack, words.claim);
+    let options = XreadgroupOptions { count, no_ack, claim };
     let mut read = Vec::new();
     for (key, from) in reads {
         if let Some(delivery) = db.serve_consumer(key, group, consumer, from, options)? {
-            read.push((Reply::bulk(key), delivered(&delivery.entries)));
+            let entries = match claim.filter(|_| from == GroupRead::New) {
+                Some(_) => claimed(&delivery),
+                None => delivered(&delivery.entries),
+            };
+            read.push((Reply::bulk(key), entries));
         }
     }
     let options = XreadgroupOptions { count: words.count_after_wait(), ..options };
-    answer(server, caller, &words, read, |protocol| Attempt::ReadGroup {
+    let answer = answer(server, caller, &words, read, |protocol| Attempt::ReadGroup {
         group: Sds::new(group),
         consumer: Sds::new(consumer),
         options,
         protocol,
-    })
+    })?;
+    if let (None, Some(min_idle)) = (&answer, claim) {
+        server.wait_for_idle(caller, words.keys, group, min_idle);
+    }
+    Ok(answer)
 }

@@ -178,10 +178,15 @@ fn restore(args: Args<'_>, exists: bool, expiry: Option<i64>) -> Effects {
     vec![words]
 }
 
-/// `XADD`: with the id that the entry got.
+/// `XADD`: with the id that the entry got. One that names an entry that is there is sent as it is:
+/// a replica finds the same entry, and counts it too.
 fn xadd(db: &Database, args: Args<'_>, reply: Option<&Reply>) -> Vec<Sds> {
     let at = end_of_stream_options(args);
     let mut words = words(args);
+    let is_named = args[2..at].iter().any(|word| is(word, "idmp") || is(word, "idmpauto"));
+    if is_named && db.observers.found_again {
+        return words;
+    }
     if let (Some(id), Some(word)) = (reply.and_then(Reply::as_bytes), words.get_mut(at))
         && word.ends_with(b"*")
     {
@@ -199,7 +204,8 @@ pub(super) fn end_of_stream_options(args: Args<'_>) -> usize {
     while let Some(word) = args.get(at) {
         at += match () {
             () if ["nomkstream", "keepref", "delref", "acked"].iter().any(|o| is(word, o)) => 1,
-            () if is(word, "limit") => 2,
+            () if is(word, "limit") || is(word, "idmpauto") => 2,
+            () if is(word, "idmp") => 3,
             () if is(word, "maxlen") || is(word, "minid") => {
                 2 + usize::from(args.get(at + 1).is_some_and(|mark| *mark == b"~" || *mark == b"="))
             }

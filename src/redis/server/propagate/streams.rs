@@ -95,13 +95,20 @@ impl GroupBefore {
         ]
     }
 
-    /// Returns the effects of the reading of new entries.
-    pub(super) fn read(&self, db: &Database, no_ack: bool) -> Effects {
+    /// Returns the effects of the reading of new entries, and of those that were claimed before.
+    pub(super) fn read(&self, db: &Database, no_ack: bool, claimed: &[StreamId]) -> Effects {
         let Some((stream, group)) = group_of(db, &self.key, &self.group) else { return Vec::new() };
         let mut effects = Vec::new();
         if no_ack && !self.knew_consumer && group.consumer(&self.consumer).is_some() {
             let key = [&b"XGROUP"[..], b"CREATECONSUMER", &self.key, &self.group, &self.consumer];
             effects.push(words(&key));
+        }
+        for id in claimed {
+            if let Some(pending) = group.pending().get(id) {
+                let owner = group.owner(pending).name().clone();
+                let nack = (owner, pending.delivered_at, pending.deliveries);
+                effects.push(self.xclaim(id.to_string().into(), &nack, self.last_id));
+            }
         }
         if group.last_id() <= self.last_id {
             return effects;
@@ -166,6 +173,28 @@ fn id_of(reply: &Reply) -> Option<StreamId> {
     StreamId::parse(id.as_bytes()?, 0)
 }
 
+/// Returns the ids of the entries of a key that a reader has claimed: those that were delivered
+/// before.
+fn claimed_of(reply: Option<&Reply>, key: &[u8]) -> Vec<StreamId> {
+    let entries = match reply {
+        Some(Reply::Map(streams)) => streams
+            .iter()
+            .find(|(name, _)| name.as_bytes() == Some(key))
+            .map(|(_, entries)| entries),
+        Some(Reply::Array(streams)) => streams.iter().find_map(|stream| {
+            let [name, entries] = stream.as_array()? else { return None };
+            (name.as_bytes() == Some(key)).then_some(entries)
+        }),
+        _ => None,
+    };
+    let claimed = |entry: &&Reply| {
+        let deliveries = entry.as_array().and_then(|parts| parts.get(3));
+        deliveries.is_some_and(|count| *count != Reply::Integer(0))
+    };
+    let entries = entries.and_then(Reply::as_array).unwrap_or_default();
+    entries.iter().filter(claimed).filter_map(id_of).collect()
+}
+
 /// Returns the keys of `XREADGROUP`, each with whether it reads what is new.
 fn read_keys<'a>(args: Args<'a>) -> impl Iterator<Item = (&'a [u8], bool)> {
     let streams = args.iter().skip(4).position(|word| is(word, "streams"));
@@ -204,7 +233,8 @@ pub(super) fn effects(
         ("xreadgroup", _) => {
             let no_ack = args.iter().skip(4).take_while(|word| !is(word, "streams"));
             let no_ack = { no_ack }.any(|word| is(word, "noack"));
-            Some(before.iter().flat_map(|group| group.read(db, no_ack)).collect())
+            let read = |group: &GroupBefore| group.read(db, no_ack, &claimed_of(reply, &group.key));
+            Some(before.iter().flat_map(read).collect())
         }
         ("xclaim", Some(group)) => {
             let id = |word: &&[u8]| Some((StreamId::parse(word, 0)?, Sds::new(word)));

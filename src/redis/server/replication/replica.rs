@@ -284,6 +284,7 @@ impl Server {
         self.sessions.insert(MASTER, session);
         // To the master's commands, keys have not expired: it says which have.
         self.databases.iter_mut().for_each(Database::suspend_expiry);
+        self.databases.iter_mut().for_each(|database| database.obeys = true);
         for words in commands {
             let sent: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
             let obeyed = obeyed(&sent);
@@ -295,7 +296,10 @@ impl Server {
             }
         }
         let now = self.now;
-        self.databases.iter_mut().for_each(|database| database.advance_to(now));
+        for database in &mut self.databases {
+            database.obeys = false;
+            database.advance_to(now);
+        }
         let database = self.sessions.get(&MASTER).map_or(0, |session| session.database);
         self.forget(MASTER);
         if let Some(link) = &mut self.replication.link {

@@ -47,11 +47,7 @@ fn a_partial_sort_finds_the_first() {
 }
 
 fn area() -> impl Strategy<Value = Area> {
-    let size = prop_oneof![
-        Just(0.0),
-        (-9.0..8.0_f64).prop_map(|exponent| libm::exp10(exponent)),
-        Just(f64::INFINITY),
-    ];
+    let size = prop_oneof![Just(0.0), (-9.0..8.0_f64).prop_map(libm::exp10), Just(f64::INFINITY),];
     let circle = size.clone().prop_map(|radius| Shape::Circle { radius });
     let rectangle = (size.clone(), size).prop_map(|(width, height)| Shape::Box { width, height });
     (prop_oneof![circle, rectangle], -180.0..180.0, -85.05..85.05).prop_map(

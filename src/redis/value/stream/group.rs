@@ -18,6 +18,9 @@ type Place = u32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
     consumer: Place,
+    /// Which delivery of the group it was, modulo 2³²: of those of one millisecond, the first was
+    /// idle for longest.
+    turn: u32,
     /// Time of the last delivery, in milliseconds since the Unix epoch.
     pub delivered_at: i64,
     /// Number of deliveries.
@@ -67,6 +70,7 @@ pub struct Group {
     by_name: BTreeMap<Sds, Place>,
     places: Vec<Option<Consumer>>,
     free: Vec<Place>,
+    turns: u32,
     pub(super) bookmark: Option<Bookmark>,
 }
 
@@ -97,6 +101,7 @@ impl Group {
             by_name: BTreeMap::new(),
             places: Vec::new(),
             free: Vec::new(),
+            turns: 0,
             bookmark: None,
         }
     }
@@ -216,9 +221,37 @@ impl Group {
         Some(consumer.pending.len())
     }
 
+    fn next_turn(&mut self) -> u32 {
+        self.turns = self.turns.wrapping_add(1);
+        self.turns
+    }
+
+    /// Counts deliveries anew, in the order of ids, as after a group was read from elsewhere.
+    pub(crate) fn count_turns(&mut self) {
+        self.turns = 0;
+        for pending in self.pending.values_mut() {
+            self.turns = self.turns.wrapping_add(1);
+            pending.turn = self.turns;
+        }
+    }
+
+    /// Returns the pending entries that nobody has acknowledged for so many milliseconds, the
+    /// longest idle first, each with its time and number of deliveries.
+    pub(super) fn idle(&self, min_idle: i64, now: i64) -> Vec<(StreamId, Pending)> {
+        let pending = self.pending.iter().map(|(id, pending)| (*id, *pending));
+        let is_idle =
+            |(_, of): &(StreamId, Pending)| now.saturating_sub(of.delivered_at) >= min_idle;
+        let mut idle: Vec<_> = pending.filter(is_idle).collect();
+        // A turn counts from the latest one, so that the count may begin again.
+        let ago = |of: &Pending| self.turns.wrapping_sub(of.turn);
+        idle.sort_by_key(|(_, of)| (of.delivered_at, std::cmp::Reverse(ago(of))));
+        idle
+    }
+
     /// Makes an entry pending for a consumer, whomever it was pending for.
     pub(super) fn assign(&mut self, id: StreamId, to: Place, delivered_at: i64, deliveries: u64) {
-        let pending = Pending { consumer: to, delivered_at, deliveries };
+        let turn = self.next_turn();
+        let pending = Pending { consumer: to, turn, delivered_at, deliveries };
         match self.pending.insert(id, pending) {
             Some(before) if before.consumer == to => return,
             Some(before) => {
@@ -245,7 +278,9 @@ impl Group {
 
     /// Notes that a pending entry was delivered once more.
     pub(super) fn redelivered(&mut self, id: StreamId, now: i64) {
+        let turn = self.next_turn();
         if let Some(pending) = self.pending.get_mut(&id) {
+            pending.turn = turn;
             pending.delivered_at = now;
             pending.deliveries = pending.deliveries.wrapping_add(1);
         }

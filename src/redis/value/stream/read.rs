@@ -3,15 +3,36 @@
 //! Source: `t_stream.c` (`streamReplyWithRange`, `streamReplyWithRangeFromConsumerPEL`).
 
 use super::group::Bookmark;
-use super::{Stream, StreamEntry, StreamId, range};
+use super::{Pending, Stream, StreamEntry, StreamId, range};
+
+/// A pending entry that a read has claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedEntry {
+    /// The entry.
+    pub entry: StreamEntry,
+    /// The time since it was delivered before, in milliseconds.
+    pub idle: i64,
+    /// How often it was delivered before.
+    pub deliveries: u64,
+}
 
 /// The result of a consumer's read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// The entries in order. One without fields was deleted from the stream, but is still pending.
     pub entries: Vec<(StreamId, Option<StreamEntry>)>,
+    /// The entries that were claimed before those, the longest idle first.
+    pub claimed: Vec<ClaimedEntry>,
     /// The consumer did not exist before.
     pub new_consumer: bool,
+}
+
+impl Delivery {
+    /// Returns whether the consumer got nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.claimed.is_empty()
+    }
 }
 
 impl Stream {
@@ -27,7 +48,7 @@ impl Stream {
         (no_ack, anyway): (bool, bool),
         now_ms: i64,
     ) -> Option<Delivery> {
-        let Stream { nodes, counters, groups, setbacks } = self;
+        let Stream { nodes, counters, groups, setbacks, .. } = self;
         let state = groups.get_mut(group)?;
         let mut last = state.last_id();
         if counters.last_id <= last && !anyway {
@@ -74,7 +95,7 @@ impl Stream {
             let mark = |(node, offset)| Bookmark { node, offset, setbacks: *setbacks };
             state.bookmark = place_after.map(mark);
         }
-        Some(Delivery { entries, new_consumer })
+        Some(Delivery { entries, claimed: Vec::new(), new_consumer })
     }
 
     /// Gives a consumer up to this many entries again that are pending for it, after an id. 0 is
@@ -100,6 +121,50 @@ impl Stream {
         for (id, _) in entries.iter().filter(|(_, entry)| entry.is_some()) {
             state.redelivered(*id, now_ms);
         }
-        Some(Delivery { entries, new_consumer })
+        Some(Delivery { entries, claimed: Vec::new(), new_consumer })
+    }
+
+    /// Gives a consumer up to this many pending entries that nobody has acknowledged for so many
+    /// milliseconds, whomever they were pending for, and then as [`Stream::deliver`] does, so that
+    /// there are no more entries together. 0 is unlimited. An entry that was deleted stays pending.
+    /// Returns `None` if there is no such group.
+    pub fn claim_and_deliver(
+        &mut self,
+        group: &[u8],
+        consumer: &[u8],
+        (count, min_idle): (usize, i64),
+        no_ack: bool,
+        now_ms: i64,
+    ) -> Option<Delivery> {
+        let limit = if count == 0 { usize::MAX } else { count };
+        let idle = self.group(group)?.idle(min_idle, now_ms);
+        let entry = |(id, of): (StreamId, Pending)| {
+            let idle = now_ms.saturating_sub(of.delivered_at).max(0);
+            let entry = self.get(id)?.to_owned();
+            Some(ClaimedEntry { entry, idle, deliveries: of.deliveries })
+        };
+        let claimed: Vec<ClaimedEntry> = idle.into_iter().filter_map(entry).take(limit).collect();
+        let state = self.group_mut(group)?;
+        let (place, new_consumer) = state.see(consumer, now_ms);
+        for claim in &claimed {
+            state.assign(claim.entry.id, place, now_ms, claim.deliveries.wrapping_add(1));
+            state.note_activity(place, now_ms);
+        }
+        let mut delivery = Delivery::default();
+        if claimed.len() < limit {
+            let left = if count == 0 { 0 } else { count - claimed.len() };
+            delivery = self.deliver(group, consumer, left, (no_ack, true), now_ms)?;
+        }
+        Some(Delivery { claimed, new_consumer, ..delivery })
+    }
+
+    /// Returns when the next entry of a group will have been idle for so many milliseconds that is
+    /// not idle for so long yet.
+    pub(crate) fn next_idle(&self, group: &[u8], min_idle: i64, now_ms: i64) -> Option<i64> {
+        let pending = self.group(group)?.pending().iter();
+        let times =
+            pending.map(|(id, pending)| (pending.delivered_at.saturating_add(min_idle), id));
+        let later = times.filter(|(at, id)| *at > now_ms && self.get(**id).is_some());
+        later.map(|(at, _)| at).min()
     }
 }

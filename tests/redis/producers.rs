@@ -1,0 +1,227 @@
+//! Producers that send again, and consumers that claim what others do not acknowledge: what depends
+//! on time, and what replicas are sent. The replies alone are in `tests/recorded/additions`.
+
+use crate::support::{Rig, sent};
+use std::time::Duration;
+use stunt_double::redis::{self, AppendFsync, ServerOptions, Version};
+use stunt_double::sim::Sim;
+
+fn rig() -> Rig {
+    Rig::with(ServerOptions::default().with_version(Version::Redis8_6))
+}
+
+/// Returns a field of `XINFO STREAM`.
+fn info(rig: &mut Rig, field: &str) -> String {
+    let told = rig.say(1, "XINFO STREAM s");
+    let (_, rest) = told.split_once(&format!("\"{field}\", ")).expect("there is such a field");
+    rest.split([',', ']']).next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_message_that_comes_again_is_not_added_again() {
+    let mut rig = rig();
+    let first = rig.say(1, "XADD s IDMP p order-7 * a 1");
+    rig.pass_ms(50);
+    assert_eq!(rig.say(1, "XADD s IDMP p order-7 * a 1"), first);
+    // The content does not matter if there is a name, and nothing is trimmed.
+    assert_eq!(rig.say(1, "XADD s MAXLEN 0 IDMP p order-7 * b 2"), first);
+    assert_eq!(rig.say(1, "XLEN s"), "1");
+    // Another producer has names of its own.
+    assert_ne!(rig.say(1, "XADD s IDMP q order-7 * a 1"), first);
+    assert_eq!(info(&mut rig, "pids-tracked"), "2");
+    assert_eq!(info(&mut rig, "iids-duplicates"), "2");
+}
+
+#[test]
+fn content_names_a_message_whatever_the_order_of_its_fields() {
+    let mut rig = rig();
+    let first = rig.say(1, "XADD s IDMPAUTO p * a 1 b 2");
+    assert_eq!(rig.say(1, "XADD s IDMPAUTO p * b 2 a 1"), first);
+    assert_ne!(rig.say(1, "XADD s IDMPAUTO p * a 2 b 1"), first);
+    assert_ne!(rig.say(1, "XADD s IDMPAUTO p * a 1 b 2 a 1"), first);
+    assert_eq!(rig.say(1, "XLEN s"), "3");
+}
+
+#[test]
+fn a_message_is_forgotten_when_its_time_is_over() {
+    let mut rig = rig();
+    rig.say(1, "XADD s 1-1 a 1");
+    rig.say(1, "XCFGSET s IDMP-DURATION 2");
+    let first = rig.say(1, "XADD s IDMP p i * a 1");
+    rig.pass_ms(1_999);
+    assert_eq!(rig.say(1, "XADD s IDMP p i * a 1"), first);
+    rig.pass_ms(1);
+    assert_eq!(info(&mut rig, "iids-tracked"), "0");
+    assert_ne!(rig.say(1, "XADD s IDMP p i * a 1"), first);
+    assert_eq!(info(&mut rig, "iids-tracked"), "1");
+    assert_eq!(info(&mut rig, "iids-added"), "2");
+}
+
+#[test]
+fn the_oldest_name_of_a_producer_makes_room() {
+    let mut rig = rig();
+    rig.say(1, "CONFIG SET stream-idmp-maxsize 2");
+    let ids: Vec<String> =
+        (0..3).map(|n| rig.say(1, &format!("XADD s IDMP p i{n} * a 1"))).collect();
+    // To be asked for is no use: the first one goes.
+    assert_eq!(rig.say(1, "XADD s IDMP p i1 * a 1"), ids[1]);
+    assert_ne!(rig.say(1, "XADD s IDMP p i0 * a 1"), ids[0]);
+    assert_ne!(rig.say(1, "XADD s IDMP p i1 * a 1"), ids[1]);
+    assert_eq!(info(&mut rig, "iids-tracked"), "2");
+}
+
+#[test]
+fn a_message_that_comes_again_is_a_change_that_nobody_watches() {
+    let mut rig = rig();
+    rig.say(1, "CONFIG SET notify-keyspace-events EA");
+    rig.say(1, "XADD s IDMP p i * a 1");
+    rig.say(2, "PSUBSCRIBE __key*");
+    rig.say(3, "WATCH s");
+    let changes = |rig: &mut Rig| {
+        let told = rig.say(1, "INFO persistence");
+        let (_, rest) = told.split_once("rdb_changes_since_last_save:").expect("it has the field");
+        rest.split('\\').next().unwrap_or_default().parse::<u64>().expect("a number")
+    };
+    let before = changes(&mut rig);
+    rig.say(1, "XADD s IDMP p i * a 1");
+    rig.say(1, "XCFGSET s IDMP-DURATION 7");
+    rig.say(1, "XCFGSET s IDMP-DURATION 7");
+    assert_eq!(changes(&mut rig), before + 2);
+    assert!(rig.told(2).is_empty());
+    rig.script(3, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", "[PONG]")]);
+}
+
+#[test]
+fn replicas_are_sent_the_new_message_with_its_id_and_an_old_one_as_it_came() {
+    let lines = [
+        "XADD s 9999999999999-1 a 1",
+        "XADD s IDMP p i MAXLEN ~ 100 * a 1",
+        "XADD s IDMP p i MAXLEN ~ 100 * a 1",
+        "XADD s IDMPAUTO p * a 1",
+        "XCFGSET s IDMP-MAXSIZE 100",
+        "XCFGSET s IDMP-MAXSIZE 50",
+        "XIDMPRECORD s p j 9999999999999-1",
+        "XIDMPRECORD s p j 9999999999999-1",
+    ];
+    // The helper leaves out words that begin with an asterisk.
+    let expected = [
+        "XADD s 9999999999999-1 a 1",
+        "XADD s IDMP p i MAXLEN = 2 9999999999999-2 a 1",
+        "XADD s IDMP p i MAXLEN ~ 100 a 1",
+        "XADD s IDMPAUTO p 9999999999999-3 a 1",
+        "",
+        "XCFGSET s IDMP-MAXSIZE 50",
+        "XIDMPRECORD s p j 9999999999999-1",
+        "",
+    ];
+    assert_eq!(sent(Version::Redis8_6, &lines), expected);
+}
+
+#[test]
+fn replicas_are_sent_what_a_reader_has_claimed() {
+    let lines = [
+        "XADD s 1-1 a 1",
+        "XADD s 1-2 a 1",
+        "XGROUP CREATE s g 0",
+        "XREADGROUP GROUP g c COUNT 1 STREAMS s >",
+        "XREADGROUP GROUP g d CLAIM 0 STREAMS s >",
+        "XREADGROUP GROUP g d CLAIM 5 STREAMS s >",
+    ];
+    let told = sent(Version::Redis8_6, &lines);
+    let now = told[3].split(' ').nth(8).expect("the time of the delivery").to_owned();
+    let claim = |id: &str, count: u32| {
+        format!("XCLAIM s g d 0 {id} TIME {now} RETRYCOUNT {count} FORCE JUSTID LASTID 1-1")
+    };
+    let end = "XGROUP SETID s g 1-2 ENTRIESREAD 2 EXEC";
+    assert_eq!(told[4], format!("MULTI {} {} {end}", claim("1-1", 2), claim("1-2", 1)));
+    assert_eq!(told[5], "");
+}
+
+#[test]
+fn a_reader_gets_what_was_idle_for_longest_before_what_is_new() {
+    let mut rig = rig();
+    for line in ["XADD s 1-1 a 1", "XADD s 1-2 a 2", "XADD s 1-3 a 3", "XGROUP CREATE s g 0"] {
+        rig.say(1, line);
+    }
+    rig.say(1, "XREADGROUP GROUP g c COUNT 1 STREAMS s >");
+    rig.pass_ms(10);
+    rig.say(1, "XREADGROUP GROUP g c COUNT 1 STREAMS s >");
+    rig.pass_ms(5);
+    let read = |entries: &str| format!("[[\"s\", [{entries}]]]");
+    let (one, two) = ("\"1-1\", [\"a\", \"1\"]", "\"1-2\", [\"a\", \"2\"]");
+    let claim = "XREADGROUP GROUP g d CLAIM";
+    assert_eq!(
+        rig.say(1, &format!("{claim} 10 COUNT 1 STREAMS s >")),
+        read(&format!("[{one}, 15, 1]"))
+    );
+    let rest = read(&format!("[{two}, 5, 1], [{one}, 0, 2], [\"1-3\", [\"a\", \"3\"], 0, 0]"));
+    assert_eq!(rig.say(1, &format!("{claim} 0 STREAMS s >")), rest);
+    // Of those of one millisecond, the first that was delivered comes first.
+    let (one, two) = (format!("[{one}, 0, 3]"), format!("[{two}, 0, 2]"));
+    assert_eq!(
+        rig.say(1, &format!("{claim} 0 COUNT 2 STREAMS s >")),
+        read(&format!("{two}, {one}"))
+    );
+    // What is deleted stays pending, and does not count.
+    rig.say(1, "XDEL s 1-1 1-2");
+    let three = read("[\"1-3\", [\"a\", \"3\"], 0, 1]");
+    assert_eq!(rig.say(1, &format!("{claim} 0 COUNT 1 STREAMS s >")), three);
+    assert_eq!(rig.say(1, "XPENDING s g"), "[3, \"1-1\", \"1-3\", [[\"d\", \"3\"]]]");
+}
+
+#[test]
+fn a_reader_waits_until_an_entry_is_idle() {
+    let mut rig = rig();
+    rig.say(1, "XADD s 1-1 a 1");
+    rig.say(1, "XGROUP CREATE s g 0");
+    rig.say(1, "XREADGROUP GROUP g c STREAMS s >");
+    rig.send(2, "XREADGROUP GROUP g d BLOCK 1000 CLAIM 300 STREAMS s >");
+    rig.pass_ms(299);
+    assert!(rig.told(2).is_empty());
+    rig.pass_ms(1);
+    assert_eq!(rig.told(2), ["[[\"s\", [[\"1-1\", [\"a\", \"1\"], 300, 1]]]]"]);
+    // An entry that is acknowledged, or delivered again, in time is not claimed then.
+    rig.send(2, "XREADGROUP GROUP g d BLOCK 1000 CLAIM 300 STREAMS s >");
+    rig.send(3, "XREADGROUP GROUP g e BLOCK 500 CLAIM 300 STREAMS s >");
+    rig.pass_ms(200);
+    rig.say(1, "XCLAIM s g c 0 1-1");
+    rig.pass_ms(299);
+    assert!(rig.told(2).is_empty());
+    rig.pass_ms(1);
+    // The first that waits is the first that is served. The other one waits until its time is up.
+    assert_eq!(rig.told(2), ["[[\"s\", [[\"1-1\", [\"a\", \"1\"], 300, 3]]]]"]);
+    assert_eq!(rig.told(3), ["nil array"]);
+    rig.send(2, "XREADGROUP GROUP g d BLOCK 1000 CLAIM 300 STREAMS s >");
+    rig.say(1, "XACK s g 1-1");
+    rig.pass_ms(1_000);
+    assert_eq!(rig.told(2), ["nil array"]);
+}
+
+#[test]
+fn a_replica_knows_what_its_master_remembers() {
+    let mut sim = Sim::new(1);
+    let options = ServerOptions::default().with_version(Version::Redis8_6);
+    let options = options.with_sync_delay(Duration::ZERO);
+    let a = redis::start_named(&mut sim, "redis-a", options.clone());
+    let b = redis::start_replicas(&mut sim, &a, ["redis-b"], options).remove(0);
+    sim.run_for(Duration::from_secs(3)).expect_reached();
+    a.command(["XADD", "s", "IDMP", "p", "i", "*", "a", "1"]);
+    a.command(["XADD", "s", "IDMP", "p", "i", "*", "a", "1"]);
+    a.command(["XADD", "s", "IDMPAUTO", "p", "*", "a", "1"]);
+    sim.run_for(Duration::from_secs(1)).expect_reached();
+    let info = |redis: &redis::Redis| redis.command(["XINFO", "STREAM", "s"]).to_string();
+    assert!(info(&a).contains("iids-duplicates\"\n26) (integer) 1"), "{}", info(&a));
+    assert_eq!(info(&a), info(&b));
+}
+
+#[test]
+fn a_restart_remembers_producers() {
+    let options = ServerOptions::default().with_version(Version::Redis8_6);
+    let mut rig = Rig::with(options.with_append_only(AppendFsync::Always));
+    let first = rig.say(1, "XADD s IDMP p i * a 1");
+    rig.say(1, "DEBUG RELOAD");
+    assert_eq!(rig.say(1, "XADD s IDMP p i * a 1"), first);
+    assert_eq!(info(&mut rig, "iids-duplicates"), "1");
+    rig.say(1, "COPY s t");
+    assert_eq!(rig.say(1, "XADD t IDMP p i * a 1"), first);
+}
