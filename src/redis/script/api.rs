@@ -201,7 +201,7 @@ fn add_settings(lua: &Lua, api: &Table, slot: &Arc<Slot>, meter: &Arc<Meter>) ->
     };
     api.raw_set("setresp", lua.create_function(set_protocol)?)?;
     let (own, shared) = (Arc::clone(slot), Arc::clone(meter));
-    // The append-only file is not text in which a change could be missing.
+    // The append-only file keeps what a key became, so no change can be missing there.
     let set_replication = move |lua: &Lua, values: MultiValue| {
         own.within_run("redis.set_repl")?;
         let arguments = Arguments::new(lua, values);
