@@ -37,5 +37,6 @@ mod request;
 
 pub use byte_server::ByteServer;
 pub use encode::encode;
+pub(crate) use encode::encode_into;
 pub use parse::{MalformedReply, ReplyParser};
 pub use request::{ProtocolError, Request, RequestParser};

@@ -6,12 +6,13 @@ use super::session::{ClientSession, Response};
 use super::{Request, log, story};
 use crate::Shutdown;
 use crate::redis::reply::{Protocol, Reply};
-use crate::redis::resp::{ByteServer, encode};
+use crate::redis::resp::{ByteServer, encode_into};
 use crate::redis::server::{ClientId, Dial, Output};
 use crate::sim::service::{ByteService, Hangup, Keepalive, Service};
 use crate::sim::trace::Told;
 use crate::time::Instant;
 use bytes::Bytes;
+use smallvec::SmallVec;
 use std::time::Duration;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -25,7 +26,7 @@ impl Service for ByteServer {
     }
 
     fn handle_input(&mut self, now: Instant, connection: u64, input: Request) {
-        let words: Vec<&[u8]> = input.iter().map(Bytes::as_ref).collect();
+        let words: SmallVec<[&[u8]; 8]> = input.iter().map(Bytes::as_ref).collect();
         self.operate(now, |server| server.handle_input(now, ClientId(connection), &words));
     }
 
@@ -158,8 +159,8 @@ impl Service for ByteServer {
     fn fingerprint_output(output: &Response) -> u64 {
         match output {
             Response::Reply(reply) => {
-                let mut bytes = Vec::new();
-                encode(reply, Protocol::Resp3, &mut bytes);
+                let mut bytes = SmallVec::<[u8; 64]>::new();
+                encode_into(reply, Protocol::Resp3, &mut bytes);
                 xxh3_64(&bytes)
             }
             Response::Closed => 0,

@@ -6,6 +6,8 @@
 use crate::redis::value::number;
 use crate::redis::version::{Numbers, Version};
 use crate::redis::{Protocol, Reply};
+use smallvec::SmallVec;
+use std::ops::DerefMut;
 
 /// Appends the reply to `out`, as a client of that protocol gets it.
 ///
@@ -13,11 +15,53 @@ use crate::redis::{Protocol, Reply};
 /// dropped at the end of an error. The format of a verbatim text is cut or padded to three letters.
 /// The recursion is as deep as the reply.
 pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
+    encode_into(reply, protocol, out);
+}
+
+/// As [`encode`], into bytes of any kind.
+pub(crate) fn encode_into(reply: &Reply, protocol: Protocol, out: &mut impl Out) {
     encode_with(reply, protocol, Version::default().profile().numbers, out);
 }
 
+/// Bytes that grow.
+pub(crate) trait Out: DerefMut<Target = [u8]> {
+    /// Makes room for so many bytes more.
+    fn reserve(&mut self, bytes: usize);
+    fn push(&mut self, byte: u8);
+    fn extend_from_slice(&mut self, bytes: &[u8]);
+}
+
+impl Out for Vec<u8> {
+    fn reserve(&mut self, bytes: usize) {
+        self.reserve(bytes);
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+
+    fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Short replies need no memory.
+impl Out for SmallVec<[u8; 64]> {
+    fn reserve(&mut self, bytes: usize) {
+        self.reserve(bytes);
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+
+    fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
 /// As [`encode`], by a server that writes numbers in this way.
-pub(crate) fn encode_with(reply: &Reply, protocol: Protocol, numbers: Numbers, out: &mut Vec<u8>) {
+pub(crate) fn encode_with(reply: &Reply, protocol: Protocol, numbers: Numbers, out: &mut impl Out) {
     let resp3 = protocol == Protocol::Resp3;
     match reply {
         Reply::Simple(text) => line(b'+', text.as_bytes(), out),
@@ -78,26 +122,26 @@ pub(crate) fn encode_with(reply: &Reply, protocol: Protocol, numbers: Numbers, o
     }
 }
 
-fn all(kind: u8, items: &[Reply], protocol: Protocol, numbers: Numbers, out: &mut Vec<u8>) {
+fn all(kind: u8, items: &[Reply], protocol: Protocol, numbers: Numbers, out: &mut impl Out) {
     length(kind, items.len(), out);
     for item in items {
         encode_with(item, protocol, numbers, out);
     }
 }
 
-fn integer(kind: u8, n: i64, out: &mut Vec<u8>) {
+fn integer(kind: u8, n: i64, out: &mut impl Out) {
     out.push(kind);
     out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-fn length(kind: u8, n: usize, out: &mut Vec<u8>) {
+fn length(kind: u8, n: usize, out: &mut impl Out) {
     out.push(kind);
     out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
+fn bulk(bytes: &[u8], out: &mut impl Out) {
     out.reserve(bytes.len() + 16);
     length(b'$', bytes.len(), out);
     out.extend_from_slice(bytes);
@@ -105,7 +149,7 @@ fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Writes one line; see [`one_line`].
-fn line(kind: u8, text: &[u8], out: &mut Vec<u8>) {
+fn line(kind: u8, text: &[u8], out: &mut impl Out) {
     out.push(kind);
     let begin = out.len();
     out.extend_from_slice(text);
@@ -120,10 +164,10 @@ pub(super) fn one_line(byte: &mut u8) {
     }
 }
 
-fn verbatim(format: &[u8], text: &[u8], out: &mut Vec<u8>) {
+fn verbatim(format: &[u8], text: &[u8], out: &mut impl Out) {
     length(b'=', text.len() + 4, out);
     let letters = format.iter().copied().chain(std::iter::repeat(b' '));
-    out.extend(letters.take(3));
+    letters.take(3).for_each(|letter| out.push(letter));
     out.push(b':');
     out.extend_from_slice(text);
     out.extend_from_slice(b"\r\n");

@@ -288,6 +288,11 @@ impl RequestParser {
     }
 
     fn advance(&mut self) -> Result<Option<Form>, ProtocolError> {
+        if self.missing == 0 && self.read_whole() {
+            let length = self.at;
+            self.consume();
+            return Ok(Some(Form::Multibulk(length)));
+        }
         while self.missing == 0 {
             match self.buffer.get(self.start) {
                 None => return Ok(None),
@@ -311,6 +316,30 @@ impl RequestParser {
         let length = self.at;
         self.consume();
         Ok(Some(Form::Multibulk(length)))
+    }
+
+    /// Reads a request of short words that has arrived as a whole, as most have. Returns whether it
+    /// did; otherwise nothing has happened.
+    fn read_whole(&mut self) -> bool {
+        let bytes = &self.buffer[self.start..];
+        let Some((b'*', count @ 1.., line)) = short_length(bytes) else { return false };
+        if !self.authenticated {
+            return false;
+        }
+        self.args.clear();
+        let mut at = line;
+        for _ in 0..count {
+            let Some((b'$', length, line)) = short_length(&bytes[at..]) else { return false };
+            let begin = at + line;
+            let end = begin + length as usize;
+            if end + 2 > bytes.len() || length as usize > self.max_bulk_len {
+                return false;
+            }
+            self.args.push(begin..end);
+            at = end + 2;
+        }
+        self.at = at;
+        true
     }
 
     /// Continues after the bytes that were read.

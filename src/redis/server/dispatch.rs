@@ -47,12 +47,18 @@ impl Server {
     }
 
     fn process(&mut self, client: ClientId, args: Args<'_>) {
+        let resolved = self.table.resolve(args);
+        let named = resolved.as_ref().ok().copied().or_else(|| self.table.named(args));
         let Some(session) = self.sessions.get_mut(&client).filter(|s| !s.closing) else { return };
         session.last_used = self.now;
+        session.last_command = named.map_or("NULL", |command| command.name);
+        let (known, in_multi) = (session.authenticated, session.multi.is_some());
         if hangs_up_on(args[0]) {
             return self.hang_up(client);
         }
-        match self.admit(client, args) {
+        let admitted =
+            resolved.and_then(|command| self.admit(client, command, args, (known, in_multi)));
+        match admitted {
             Ok(Some(command)) => {
                 self.tracking.current = Some(client);
                 self.run(client, command, args);
@@ -108,21 +114,18 @@ impl Server {
         CommandError::format(format!("EXECABORT Transaction discarded because of: {reason}"))
     }
 
-    /// Returns the command to run now, or `None` if it was queued or has to wait.
+    /// Returns the command to run now, or `None` if it was queued or has to wait. The client may
+    /// have authenticated, and be in a transaction.
     fn admit(
         &mut self,
         client: ClientId,
+        command: &'static Row,
         args: Args<'_>,
+        (authenticated, in_multi): (bool, bool),
     ) -> Result<Option<&'static Row>, CommandError> {
-        let resolved = self.table.resolve(args);
-        let named = resolved.as_ref().ok().copied().or_else(|| self.table.named(args));
-        let session = self.sessions.get_mut(&client).expect("the caller has a session");
-        session.last_command = named.map_or("NULL", |command| command.name);
-        let command = resolved?;
-        if !session.authenticated && !self.acl.is_open && !command.has(flag::NO_AUTH) {
+        if !authenticated && !self.acl.is_open && !command.has(flag::NO_AUTH) {
             return Err(CommandError::text("NOAUTH Authentication required."));
         }
-        let in_multi = session.multi.is_some();
         if in_multi && command.has(flag::NO_MULTI) {
             if self.profile().texts.refusal_in_multi_names_command {
                 return Err(CommandError::format(format!(

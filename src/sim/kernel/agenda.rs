@@ -66,7 +66,8 @@ pub(crate) struct Agenda {
 impl Default for Agenda {
     fn default() -> Agenda {
         Agenda {
-            lane: VecDeque::new(),
+            // Every world needs it, and making room later costs three times as much.
+            lane: VecDeque::with_capacity(4),
             run: Run::default(),
             span: ALL,
             buckets: Vec::new(),

@@ -58,8 +58,14 @@ impl Process {
 }
 
 /// Every node's process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Processes(Vec<Process>);
+
+impl Default for Processes {
+    fn default() -> Processes {
+        Processes(Vec::with_capacity(4))
+    }
+}
 
 impl Processes {
     pub(crate) fn add(

@@ -98,7 +98,7 @@ impl ReadyQueue {
             Strategy::Pos => Policy::Proposed(Box::new(Pos::default())),
             Strategy::Surw => Policy::Proposed(Box::new(Surw::new(learned))),
         };
-        ReadyQueue { queue: VecDeque::new(), policy, place: Place::default() }
+        ReadyQueue { queue: VecDeque::with_capacity(4), policy, place: Place::default() }
     }
 
     /// Returns whether it is first in, first out, whatever the choices.

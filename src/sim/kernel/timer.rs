@@ -35,7 +35,7 @@ pub(crate) struct Timers {
 
 impl Default for Timers {
     fn default() -> Timers {
-        Timers { slots: Vec::new(), free: NONE }
+        Timers { slots: Vec::with_capacity(4), free: NONE }
     }
 }
 
