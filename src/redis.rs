@@ -86,8 +86,7 @@
 //!   its allocator wastes, so limits of a few megabytes are reached earlier there. Eviction
 //!   takes no time and is never cut short (`maxmemory-eviction-tenacity`). The keys to choose
 //!   from are drawn from the seed, and so are increments of LFU counters. The calm choices are
-//!   all keys in turn, and to increment. After a restart all keys count as just used. A script
-//!   that starts without its client's check (that of an operator) is not refused.
+//!   all keys in turn, and to increment. After a restart all keys count as just used.
 //! - *Limits on clients*: `timeout` closes a client at the exact second, where the real server
 //!   takes up to one more. `maxmemory-clients` does not count replies, which leave at once, nor
 //!   buffers that were just used: the real server counts 37 KB for a client that has just sent

@@ -177,7 +177,8 @@ impl Sim {
     }
 
     /// Adds a node whose job is to wait, such as a worker that consumes forever. It does not keep a
-    /// run from being [`Outcome::Done`]. See [`Sim::daemon_with`] for one that needs handles.
+    /// run from being [`Outcome::Done`], unless it polls; see [`Sim::run`]. See [`Sim::daemon_with`]
+    /// for one that needs handles.
     ///
     /// # Panics
     ///
@@ -442,6 +443,11 @@ impl Sim {
     /// Runs until nothing is left to happen. Background timers (heartbeats, consumer time-outs)
     /// keep the run going only while a non-daemon node is blocked, and for at most 24 virtual hours
     /// without any task running.
+    ///
+    /// In a world in which somebody polls, even a daemon, something is always left to happen: a
+    /// loop around `BLPOP … 1` or a sleep never ends. Such a world needs [`Sim::run_until`] or
+    /// [`Sim::run_for`]; here it ends as [`Outcome::StepBudget`] after 100 million steps
+    /// ([`Config::with_max_steps`]), which takes minutes.
     pub fn run(&mut self) -> Outcome {
         let limit = self.config.max_time;
         let outcome = self.run_while(limit, Housekeeping::WhileAwaited, GoOn::Always);

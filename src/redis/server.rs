@@ -60,6 +60,8 @@ pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
 use story::Story;
 
+use self::command::Row;
+use crate::Shutdown;
 use crate::choice::Stream;
 use crate::redis::command::{Origin, Table};
 use crate::redis::database::Database;
@@ -152,6 +154,8 @@ pub struct Server {
     pub(crate) running: bool,
     /// When a process that has ended starts by itself.
     pub(crate) starts_at: Option<Instant>,
+    /// How the process has ended by itself.
+    pub(crate) exited: Option<Shutdown>,
     outbox: Outbox,
     /// Clients that were released and may have waiting requests.
     released: VecDeque<ClientId>,
@@ -205,6 +209,7 @@ impl Server {
             stats: Stats::default(),
             running: true,
             starts_at: None,
+            exited: None,
             outbox: Outbox::default(),
             released: VecDeque::new(),
             resumed: None,
@@ -239,6 +244,12 @@ impl Server {
     /// The port that the server claims to listen on.
     pub(crate) fn port(&self) -> u16 {
         self.config.port
+    }
+
+    /// Returns how the process has ended if a client has ended it (`SHUTDOWN`, `DEBUG SEGFAULT`)
+    /// and it does not start again by itself (`DEBUG RESTART`).
+    pub(crate) fn exited(&self) -> Option<Shutdown> {
+        if self.running || self.starts_at.is_some() { None } else { self.exited }
     }
 
     /// Returns whether the server is running; see [`Server::stop`].
@@ -303,12 +314,15 @@ impl Server {
         /// No connection of a world has this number.
         const OPERATOR: ClientId = ClientId(u64::MAX);
         self.advance(now);
-        if !self.running || words.is_empty() {
+        if !self.running {
             return CommandError::text("ERR the server is not running").into();
+        }
+        if words.is_empty() {
+            return CommandError::text("ERR a command has at least one word").into();
         }
         self.sessions.insert(OPERATOR, Session::new(0, "operator", now, None));
         let reply = match self.table.resolve(words) {
-            Ok(command) => match self.check_role_for_all(OPERATOR, command, words) {
+            Ok(command) => match self.check_operator(OPERATOR, command, words) {
                 Ok(()) => self.call(OPERATOR, Origin::Operator, command, words),
                 Err(error) => Some(error.into()),
             },
@@ -318,6 +332,21 @@ impl Server {
         self.send_effects(Sent::Together);
         self.settle();
         reply.unwrap_or(Reply::Nil)
+    }
+
+    /// Returns an error if the role or the memory refuses an operator's command.
+    fn check_operator(
+        &mut self,
+        operator: ClientId,
+        command: &'static Row,
+        words: &[&[u8]],
+    ) -> Result<(), CommandError> {
+        self.check_role_for_all(operator, command, words)?;
+        if self.config.max_memory > 0 {
+            self.check_memory(operator, command, words)
+        } else {
+            Ok(())
+        }
     }
 
     /// Returns the next output, if there is one. A sleeping server sends nothing: earlier outputs

@@ -19,6 +19,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{
     Config, Reason, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner,
 };
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use stunt_double::redis::Reply;
 
@@ -332,7 +333,16 @@ fn compare(name: &str, patterns: &'static [&'static str]) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let questions = questions();
-    match runner.run(&case(patterns), |case| run(&server, &questions, &case)) {
+    // A busy machine can keep the real server waiting for seconds, which its clock then shows. A
+    // difference that is none the second time is counted, and no failure.
+    let once = Cell::new(0);
+    let twice = |case: Case| {
+        run(&server, &questions, &case).or_else(|_| {
+            once.set(once.get() + 1);
+            run(&server, &questions, &case)
+        })
+    };
+    match runner.run(&case(patterns), twice) {
         Ok(()) => {}
         Err(TestError::Fail(reason, case)) => {
             let reason =
@@ -341,5 +351,7 @@ fn compare(name: &str, patterns: &'static [&'static str]) {
         }
         Err(TestError::Abort(reason)) => panic!("{reason}\n{}", replay(name, seed, cases)),
     }
-    println!("{cases} cases from seed {seed} without a difference");
+    let once: u64 = once.get();
+    assert!(once <= cases / 100 + 1, "{once} of {cases} cases differed once, and then not");
+    println!("{cases} cases from seed {seed} without a difference ({once} had one only once)");
 }

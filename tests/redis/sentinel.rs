@@ -248,3 +248,16 @@ fn a_script_that_does_not_end_is_killed() {
     pass(&mut sim, 30);
     assert!(sim.trace().notes().contains("Script killed by user"), "{}", sim.trace().notes());
 }
+
+#[test]
+fn a_master_that_is_shut_down_is_replaced() {
+    let Set { mut sim, a, b, c, sentinels } = set(4);
+    a.command(["SHUTDOWN", "NOSAVE"]);
+    pass(&mut sim, 60);
+    assert!(!a.is_running());
+    assert_eq!([&b, &c].into_iter().filter(|replica| role(replica) == "master").count(), 1);
+    a.start();
+    pass(&mut sim, 60);
+    assert_eq!(role(&a), "slave");
+    assert!(sentinels.iter().all(|sentinel| field(sentinel, "num-slaves") == "2"));
+}

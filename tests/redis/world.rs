@@ -334,3 +334,63 @@ fn random_commands_draw_from_the_seed_and_replay_from_a_tape() {
     assert_ne!(run(Config::new(4)).0, drawn);
     assert_eq!(run(Config::new(99).with_tape(tape)).0, drawn);
 }
+
+/// A client of the node sends this, and then another client tries to connect.
+fn ended_by(words: &'static [&'static str]) -> (Sim, Redis, String) {
+    let mut sim = Sim::new(1);
+    let redis = redis::start(&mut sim, ServerOptions::default());
+    let with = (redis.clone(), words);
+    sim.node_with("caller", with, async |node: Node, (redis, words): (Redis, &[&str])| -> Done {
+        let client = Client::connect(&node, &redis).await?;
+        client.call(["SET", "k", "v"]).await?;
+        client.call(words).await.expect_err("the server is gone");
+        Client::connect(&node, &redis).await.expect_err("nobody listens");
+        Ok(())
+    });
+    sim.run().expect_done();
+    let notes = sim.trace().transcript();
+    (sim, redis, notes)
+}
+
+#[test]
+fn a_server_that_a_client_has_ended_refuses_until_it_is_started() {
+    for (words, how) in [
+        (&["SHUTDOWN", "NOSAVE"][..], "clean"),
+        (&["SHUTDOWN"], "clean"),
+        (&["DEBUG", "SEGFAULT"], "killed"),
+    ] {
+        let (mut sim, redis, trace) = ended_by(words);
+        assert!(!redis.is_running(), "{words:?}");
+        assert!(trace.contains("refused by redis"), "{words:?}: {trace}");
+        assert!(trace.contains(&format!("stopped ({how})")), "{words:?}: {trace}");
+        redis.start();
+        assert!(redis.is_running());
+        assert_eq!(redis.command(["PING"]).to_string(), "PONG");
+        sim.run().expect_done();
+    }
+    // It is its own operator, too.
+    let mut sim = Sim::new(1);
+    let redis = redis::start(&mut sim, ServerOptions::default());
+    redis.command(["SHUTDOWN", "NOSAVE"]);
+    assert!(!redis.is_running());
+    redis.restart();
+    assert_eq!(redis.command(["PING"]).to_string(), "PONG");
+    sim.run().expect_done();
+}
+
+#[test]
+fn a_server_that_restarts_by_itself_refuses_meanwhile() {
+    let mut sim = Sim::new(1);
+    let redis = redis::start(&mut sim, ServerOptions::default());
+    sim.node_with("caller", redis.clone(), async |node: Node, redis: Redis| -> Done {
+        let client = Client::connect(&node, &redis).await?;
+        client.call(["DEBUG", "RESTART", "500"]).await.expect_err("the server is gone");
+        let refused = Client::connect(&node, &redis).await.expect_err("nobody listens");
+        assert!(refused.to_string().contains("refused"), "{refused}");
+        node.sleep(Duration::from_secs(1)).await;
+        Client::connect(&node, &redis).await?.call(["PING"]).await?;
+        Ok(())
+    });
+    sim.run().expect_done();
+    assert!(redis.is_running());
+}

@@ -93,6 +93,14 @@ impl Service for ByteServer {
         self.machine().has_dials()
     }
 
+    fn accepts(&self) -> bool {
+        self.machine().is_running()
+    }
+
+    fn exited(&self) -> Option<Shutdown> {
+        self.machine().exited()
+    }
+
     fn stop(&mut self, now: Instant, how: Shutdown) {
         self.machine_mut().stop(now, how);
         self.drop_connections();

@@ -135,6 +135,7 @@ impl Server {
         let how = if no_save { Shutdown::Kill } else { Shutdown::Clean };
         let sent = std::mem::take(&mut self.outbox);
         self.stop(self.now, how);
+        self.exited = Some(Shutdown::Clean);
         self.outbox = sent;
         clients.into_iter().for_each(|client| self.outbox.close(client));
     }
@@ -144,6 +145,7 @@ impl Server {
     pub(crate) fn crash(&mut self) {
         let clients: Vec<ClientId> = self.sessions.keys().copied().collect();
         self.stop(self.now, Shutdown::Kill);
+        self.exited = Some(Shutdown::Kill);
         clients.into_iter().for_each(|client| self.outbox.close(client));
     }
 
@@ -159,7 +161,7 @@ impl Server {
             return;
         }
         self.running = true;
-        self.starts_at = None;
+        (self.starts_at, self.exited) = (None, None);
         self.now = self.now.max(now);
         self.started = self.now;
         self.stats = Stats::default();

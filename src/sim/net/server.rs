@@ -169,6 +169,12 @@ impl<S: Service> Server<S> {
             cell.housekeeping = idle;
             core.get_or_insert_with(|| world.lock()).set_housekeeping(self.id, idle);
         }
+        if cell.running
+            && let Some(how) = cell.machine.exited()
+        {
+            core = None;
+            self.has_exited(world, cell, how);
+        }
         // A server that is down does nothing by itself.
         let wanted = if cell.running { cell.machine.poll_timeout() } else { None };
         let wanted = wanted.map(|at| cell.clock.world_time(now, at));
@@ -187,6 +193,24 @@ impl<S: Service> Server<S> {
             if let Some(at) = wanted.filter(|at| *at < Instant::MAX) {
                 cell.timer = Some((at, core.set_service_timer(now, at, self.id)));
             }
+        }
+    }
+
+    /// Notes that the process has ended by itself, as the world's own stops are noted.
+    #[cold]
+    fn has_exited(&self, world: &World, cell: &mut Cell<S>, how: Shutdown) {
+        cell.running = false;
+        self.note_stop(world, cell, how.name());
+        world.lock().requests.extend(cell.companion.map(Request::Kill));
+        Self::close_all(world, cell, how);
+    }
+
+    /// Notes that the process has ended, and what it has lost.
+    fn note_stop(&self, world: &World, cell: &mut Cell<S>, how: &'static str) {
+        let (now, mut core) = (world.now(), world.lock());
+        core.trace.record(now, self.actor, Record::Stopped { how });
+        while let Some(text) = cell.machine.poll_note() {
+            core.trace.record(now, self.actor, Record::Note { text: &text });
         }
     }
 
@@ -223,7 +247,9 @@ impl<S: Service> Server<S> {
         match item {
             Up::Open => {
                 let of_bytes = conn.bytes.is_some();
-                let accepted = cell.running && (!of_bytes || cell.machine.bytes().is_some());
+                let accepted = cell.running
+                    && cell.machine.accepts()
+                    && (!of_bytes || cell.machine.bytes().is_some());
                 let mut core = world.lock();
                 let (answer, record) = if accepted {
                     (Down::Accepted, Record::Connected { service: &conn.server_label })
@@ -480,12 +506,7 @@ impl<S: Service> Server<S> {
         match how {
             Some(how) if cell.running => {
                 cell.machine.stop(at, how);
-                let how = if vanishes { "vanished" } else { how.name() };
-                let mut core = world.lock();
-                core.trace.record(now, self.actor, Record::Stopped { how });
-                while let Some(text) = cell.machine.poll_note() {
-                    core.trace.record(now, self.actor, Record::Note { text: &text });
-                }
+                self.note_stop(world, cell, if vanishes { "vanished" } else { how.name() });
             }
             None if !cell.running => {
                 cell.machine.start(at);

@@ -113,6 +113,18 @@ pub trait Service: Send + 'static {
         false
     }
 
+    /// Returns whether the server takes connections right now. One that does not refuses them.
+    fn accepts(&self) -> bool {
+        true
+    }
+
+    /// Returns how the server's process has ended, if it has ended by itself (on a client's
+    /// request, or in a crash) and nothing but [`Service::start`] starts it again. The server
+    /// counts as stopped then. Its last messages are polled before.
+    fn exited(&self) -> Option<Shutdown> {
+        None
+    }
+
     /// The server stops. Before a clean stop its last messages are polled; then every connection is
     /// closed.
     fn stop(&mut self, now: Instant, how: Shutdown);
