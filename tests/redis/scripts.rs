@@ -551,3 +551,15 @@ fn a_reload_without_a_save_brings_back_the_saved_libraries() {
     assert!(list.contains("\"one\"") && !list.contains("\"two\""), "{list}");
     assert_eq!(machine.ask(1, &["FCALL", "one", "0"]), "1");
 }
+
+#[test]
+fn a_script_that_waits_for_the_time_to_pass_ends() {
+    let mut rig = Rig::new();
+    let told = rig.say(1, "TIME");
+    let same = rig.say(1, "EVAL \"return redis.call('TIME')\" 0");
+    assert_eq!(told, same, "a short script takes no time");
+    let waits = "EVAL \"local function now() local t = redis.call('TIME') return t[1] + t[2] / 1e6 end \
+                 local began = now() while now() < began + 0.5 do end return 'done'\" 0";
+    assert_eq!(rig.say(1, waits), "\"done\"");
+    assert_eq!(rig.say(1, "TIME"), told, "and it was not slow");
+}

@@ -69,6 +69,8 @@ impl Scripting {
 pub(crate) struct Scripting {
     /// Scripts may call commands that are otherwise not allowed (`DEBUG`).
     pub(crate) allows_every_command: bool,
+    /// Milliseconds that the script has run which calls a command now: `TIME` shows them.
+    pub(crate) elapsed: u64,
     #[cfg(feature = "lua")]
     pub(crate) scripts: Scripts,
     #[cfg(feature = "lua")]

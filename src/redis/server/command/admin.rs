@@ -8,6 +8,7 @@ use crate::redis::command::{Answer, Args, Caller, server};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
+use std::time::Duration;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
@@ -32,7 +33,8 @@ fn flushall(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
 
 /// The reply is seconds and microseconds since the Unix epoch.
 fn time(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
-    let now = server.calendar(server.now);
+    let elapsed = Duration::from_millis(server.scripting.elapsed);
+    let now = server.calendar(server.now + elapsed);
     let parts = [now.as_secs().to_string(), now.subsec_micros().to_string()];
     Ok(Reply::bulks(parts))
 }

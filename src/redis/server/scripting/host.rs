@@ -104,7 +104,9 @@ impl Run<'_> {
             meter.go_on_until(self.limit);
         }
         server.replication.mute = !meter.replicates();
+        server.scripting.elapsed = meter.elapsed();
         let reply = server.call(SCRIPT, Origin::Script, command, words);
+        server.scripting.elapsed = 0;
         server.replication.mute = false;
         if command.has(flag::READONLY) {
             server.remember_keys(self.client, self.keys);
