@@ -64,6 +64,18 @@ impl<'a> Both<'a> {
 
     /// Sets our server's time to the real one's.
     pub(crate) fn tell_time(&mut self) {
+        self.now = self.now.max(self.real_time());
+    }
+
+    /// Does so if the real one is far ahead, because the machine is busy.
+    pub(crate) fn catch_up(&mut self) {
+        let real = self.real_time();
+        if real > self.now + Duration::from_millis(500) {
+            self.now = real;
+        }
+    }
+
+    fn real_time(&mut self) -> Instant {
         let told = self.barrier.request(&[b"TIME"]);
         let mut numbers = told.split(|byte| *byte == b'\n').filter_map(|line| {
             std::str::from_utf8(line).ok().and_then(|line| line.trim_end().parse().ok())
@@ -71,7 +83,7 @@ impl<'a> Both<'a> {
         let (seconds, micros) = (numbers.next().unwrap(), numbers.next().unwrap());
         let since_epoch = Duration::from_secs(seconds) + Duration::from_micros(micros);
         let since_start = since_epoch.saturating_sub(stunt_double::WORLD_EPOCH);
-        self.now = self.now.max(Instant::ZERO + since_start);
+        Instant::ZERO + since_start
     }
 
     /// Returns our server's time.

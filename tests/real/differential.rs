@@ -234,6 +234,7 @@ fn run(server: &RealServer, questions: &[Words], case: &Case) -> Result<(), Test
             continue;
         }
         log.push(format!("{}: {}", step.client, shown(&words)));
+        both.catch_up();
         both.send(step.client, &bytes(&words));
         askers.ask(step.client, &words);
         let mut told = both.told();
