@@ -177,8 +177,8 @@ impl Sim {
     }
 
     /// Adds a node whose job is to wait, such as a worker that consumes forever. It does not keep a
-    /// run from being [`Outcome::Done`], unless it polls; see [`Sim::run`]. See [`Sim::daemon_with`]
-    /// for one that needs handles.
+    /// run from being [`Outcome::Done`], unless it polls; see [`Sim::run`]. [`Sim::daemon_with`]
+    /// adds one that needs handles.
     ///
     /// # Panics
     ///

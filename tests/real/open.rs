@@ -166,8 +166,7 @@ fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
         (Settled::Functions, Reply::Bulk(real), Reply::Bulk(ours)) => real.len() == ours.len(),
         (Settled::Functions, real, ours) => in_any_order(real) == in_any_order(ours),
         (Settled::Dump, Reply::Bulk(real), Reply::Bulk(ours)) => {
-            // The first byte is the type: in 15, 19 and 21 streams have groups. The last eight bytes
-            // are the checksum.
+            // The first byte is the type, which is that of a stream; the last are the checksum.
             let of_stream = real.len() == ours.len()
                 && real.first() == ours.first()
                 && matches!(real.first(), Some(15 | 19 | 21));

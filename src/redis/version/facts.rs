@@ -306,4 +306,7 @@ pub(crate) struct Texts {
     pub(crate) missing_position_is_named: bool,
     /// The error of a command that no transaction takes names the command.
     pub(crate) refusal_in_multi_names_command: bool,
+    /// `CLIENT LIST` shows the request that asks for it in its client's buffer, and not none,
+    /// because all clients are read into one buffer.
+    pub(crate) client_has_own_buffer: bool,
 }

@@ -183,6 +183,7 @@ pub(super) const REDIS_8_6: Profile = Profile {
 pub(super) const VALKEY_8_0: Profile = Profile {
     version: Version::Valkey8_0,
     product: valkey("8.0.1", "12.2.0"),
+    texts: Texts { client_has_own_buffer: false, ..REDIS_7_2.texts },
     arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
     encodings: Encodings { zadd_measures_members: true, ..REDIS_7_2.encodings },
     past: Past { expires: false, is_stored: false },
@@ -266,6 +267,7 @@ const TEXTS: Texts = Texts {
     unbalanced_offers_last: false,
     missing_position_is_named: false,
     refusal_in_multi_names_command: false,
+    client_has_own_buffer: true,
 };
 
 const ARGUMENTS: Arguments = Arguments {

@@ -166,12 +166,8 @@ pub(super) fn line(
     let pubsub = |kind| server.pubsub.count(client, kind);
     let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
     let flags = flags(server, client, session);
-    // Valkey reads all clients into one buffer, which is none of theirs.
-    let own = match request {
-        [] => 0,
-        _ if Versions::VALKEY.has(server.profile().version) => 0,
-        _ => wire_len(request),
-    };
+    let is_own = !request.is_empty() && server.profile().texts.client_has_own_buffer;
+    let own = if is_own { wire_len(request) } else { 0 };
     let since = |then: Instant| (server.now - then).as_secs();
     let (capa, watch, more) = later_fields(server.profile().version, session);
     format!(
