@@ -100,8 +100,8 @@
 //!   `CONFIG SET` switched on.
 //! - *Scripts* (feature `lua`): a script takes no time unless it is slow: a thousand instructions
 //!   count as a millisecond (`TIME` shows them to the script alone), and a script that exceeds
-//!   `busy-reply-threshold` makes the server busy for as long as it runs. It is followed for a minute beyond that; one that still runs never
-//!   ends. Its memory is bounded by 512 MB. `tostring` numbers tables and functions instead of
+//!   `busy-reply-threshold` makes the server busy for as long as it runs. It is followed for a
+//!   minute beyond that; one that still runs never ends. Its memory is bounded by 512 MB. `tostring` numbers tables and functions instead of
 //!   showing addresses, and iterating over keys that are tables is refused, since their order would
 //!   depend on addresses. A reply is nested at most 128 levels. `unpack` returns at most 7,700
 //!   results, and that of the real server nearly 8,000. The place in the message of a wrong
