@@ -106,9 +106,10 @@
 //!   that are tables is refused, since their order would depend on addresses. A reply is nested at
 //!   most 128 levels. `unpack` returns at most 7,700 results, and that of the real server nearly
 //!   8,000. The place in the message of a wrong argument is missing where `tostring`, `pairs`,
-//!   `unpack` or a function of `table` is called in a tail call. There is no debugger (`SCRIPT
-//!   DEBUG`). `redis.set_repl` decides what replicas are told, and not what an append-only file
-//!   keeps. Errors within an array that a script returns do not count as failures of its command.
+//!   `unpack`, `setmetatable` or a function of `table` is called in a tail call. There is no
+//!   debugger (`SCRIPT DEBUG`). `redis.set_repl` decides what replicas are told, and not what an
+//!   append-only file keeps. Errors within an array that a script returns do not count as failures
+//!   of its command.
 //! - *Caching*: changes are broadcast after each command, where the real server does once for each
 //!   round of its event loop, which may hold several commands of a pipeline.
 //! - *Latency*: commands take no time, so they count in the lowest bucket of `LATENCY HISTOGRAM`,
