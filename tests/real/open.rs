@@ -30,6 +30,8 @@ enum Settled {
     Shape,
     /// Not even the number of elements.
     Kind,
+    /// Not the order of the words in a text: the commands of a user are in that of a hash table.
+    Rules,
     /// Not the order of libraries and of their functions.
     Functions,
     /// Not the times at which a stream's consumers were seen, which are in its dump.
@@ -63,6 +65,7 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
         "DUMP" if first => Settled::Shape,
         "DUMP" => Settled::Dump,
         "FUNCTION" => Settled::Functions,
+        "ACL" => Settled::Rules,
         "CONFIG" => Settled::Pairs,
         "HGETALL" if first => Settled::Pairs,
         "HRANDFIELD" if first && words.len() > 3 => Settled::Pairs,
@@ -162,6 +165,25 @@ fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
     match (settled, real, ours) {
         (Settled::About(most), Reply::Integer(real), Reply::Integer(ours)) => {
             real == ours || (*real > 0 && *ours > 0 && (real - ours).abs() <= most)
+        }
+        (Settled::Rules, Reply::Bulk(real), Reply::Bulk(ours)) => {
+            let words = |text: &[u8]| {
+                let mut words: Vec<Vec<u8>> =
+                    text.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect();
+                words.sort();
+                words
+            };
+            words(real) == words(ours)
+        }
+        (Settled::Rules, Reply::Array(real), Reply::Array(ours)) => {
+            real.len() == ours.len()
+                && real.iter().zip(ours).all(|(real, ours)| alike(settled, real, ours))
+        }
+        (Settled::Rules, Reply::Map(real), Reply::Map(ours)) => {
+            let same = |(real, ours): (&(Reply, Reply), &(Reply, Reply))| {
+                real.0 == ours.0 && alike(settled, &real.1, &ours.1)
+            };
+            real.len() == ours.len() && real.iter().zip(ours).all(same)
         }
         (Settled::Functions, Reply::Bulk(real), Reply::Bulk(ours)) => real.len() == ours.len(),
         (Settled::Functions, real, ours) => in_any_order(real) == in_any_order(ours),
