@@ -171,3 +171,20 @@ fn a_script_that_reads_remembers_its_keys() {
         assert_eq!(rig.told(1).len(), told, "{script}");
     }
 }
+
+#[test]
+fn what_was_read_counts_if_the_client_tracks_again() {
+    let mut rig = tracking("");
+    rig.say(1, "MGET a b c");
+    assert_eq!(rig.say(1, "CLIENT TRACKING OFF"), "OK");
+    rig.say(2, "SET a 1");
+    assert!(rig.told(1).is_empty(), "it does not track now");
+    assert_eq!(rig.say(1, "CLIENT TRACKING ON"), "OK");
+    rig.say(2, "MSET a 2 b 2");
+    assert_eq!(rig.told(1), [invalid("\"b\"")], "the change of `a` was its last");
+    assert_eq!(rig.say(1, "CLIENT TRACKING OFF"), "OK");
+    rig.say(2, "FLUSHALL");
+    assert_eq!(rig.say(1, "CLIENT TRACKING ON"), "OK");
+    rig.say(2, "SET c 1");
+    assert!(rig.told(1).is_empty(), "a flush forgets everything");
+}

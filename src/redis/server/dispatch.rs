@@ -308,7 +308,7 @@ impl Server {
         if let Some(before) = before {
             self.note_effects(caller, command, args, &before, reply.as_ref());
         }
-        if !self.tracking.clients.is_empty() {
+        if self.tracking.is_on {
             self.note_changes();
             self.remember_reads(client, command, args);
         }

@@ -59,8 +59,11 @@ pub(crate) struct Tracker {
 #[derive(Debug, Default)]
 pub(crate) struct Tracking {
     pub(crate) clients: IndexMap<ClientId, Tracker, FxBuildHasher>,
-    /// The clients that have read a key since it changed.
-    readers: IndexMap<Sds, Vec<ClientId>, FxBuildHasher>,
+    /// Changes are watched: somebody tracks, or what somebody has read is still remembered.
+    pub(super) is_on: bool,
+    /// The clients that have read a key since it changed, each with its number, which no other
+    /// client will have. One may track no longer, or again.
+    readers: IndexMap<Sds, Vec<(ClientId, u64)>, FxBuildHasher>,
     /// The client whose request runs.
     pub(super) current: Option<ClientId>,
     /// Invalidations that are to be sent, in order.
@@ -93,7 +96,8 @@ impl Server {
         self.observe_for_tracking();
     }
 
-    /// Ends a client's tracking. What is remembered of it is forgotten lazily.
+    /// Ends a client's tracking. What it has read is remembered until it changes, and counts if it
+    /// tracks again by then.
     pub(crate) fn untrack(&mut self, client: ClientId) {
         if self.tracking.clients.shift_remove(&client).is_some() {
             self.observe_for_tracking();
@@ -101,7 +105,8 @@ impl Server {
     }
 
     fn observe_for_tracking(&mut self) {
-        let tracked = !self.tracking.clients.is_empty();
+        let tracked = !self.tracking.clients.is_empty() || !self.tracking.readers.is_empty();
+        self.tracking.is_on = tracked;
         for database in &mut self.databases {
             database.observers.tracked = tracked;
             if !tracked {
@@ -154,16 +159,18 @@ impl Server {
     }
 
     fn remember(&mut self, client: ClientId, key: &[u8]) {
+        let Some(session) = self.sessions.get(&client) else { return };
+        let reader = (client, session.id);
         let readers = self.tracking.readers.entry(Sds::new(key)).or_default();
-        if !readers.contains(&client) {
-            readers.push(client);
+        if !readers.contains(&reader) {
+            readers.push(reader);
         }
     }
 
     /// Ends what `CLIENT CACHING` said about the command that has just run.
     #[inline]
     pub(super) fn caching_ends(&mut self, client: ClientId) {
-        if !self.tracking.clients.is_empty() {
+        if self.tracking.is_on {
             self.end_caching(client);
         }
     }
@@ -182,7 +189,7 @@ impl Server {
     /// Notes what a command has changed: who has to be told, which follows its reply.
     #[cold]
     pub(super) fn note_changes(&mut self) {
-        if self.tracking.clients.is_empty() {
+        if !self.tracking.is_on {
             return;
         }
         let by = self.tracking.current;
@@ -203,12 +210,15 @@ impl Server {
             let all = self.tracking.clients.keys().map(|client| (*client, Reply::Nil));
             self.tracking.due.extend(all);
         }
+        if self.tracking.clients.is_empty() && self.tracking.readers.is_empty() {
+            self.observe_for_tracking();
+        }
     }
 
     /// Sends the invalidations for what has changed.
     #[inline]
     pub(super) fn send_invalidations(&mut self) {
-        if !self.tracking.clients.is_empty() {
+        if self.tracking.is_on {
             self.send_due();
         }
     }
@@ -226,8 +236,11 @@ impl Server {
     /// Tells the clients that have read a key.
     fn invalidate(&mut self, key: &Sds, by: Option<ClientId>) {
         let Some(readers) = self.tracking.readers.swap_remove(key) else { return };
-        for client in readers {
+        for (client, number) in readers {
             let Some(tracker) = self.tracking.clients.get(&client) else { continue };
+            if self.sessions.get(&client).is_none_or(|session| session.id != number) {
+                continue;
+            }
             let is_own = tracker.no_loop && by == Some(client);
             if !is_own && !tracker.broadcasts {
                 self.tracking.due.push((client, Reply::Array(vec![Reply::bulk(key)])));
