@@ -177,3 +177,29 @@ fn a_server_that_becomes_a_replica_asks_for_its_own_history() {
     assert!(stats.contains("sync_partial_err:1"), "{stats}");
     assert_eq!(a.command(["WAIT", "1", "100"]).as_integer(), Some(1));
 }
+
+#[test]
+fn reads_of_a_group_are_sent_wherever_its_name_stands() {
+    let (mut sim, a, b, c) = chain();
+    send(
+        &mut sim,
+        &a,
+        &[
+            "XGROUP CREATE s streams $ MKSTREAM",
+            "XADD s 1-1 f v",
+            "XADD s 2-1 f v",
+            "XADD s 3-1 f v",
+            "XREADGROUP COUNT 1 GROUP streams noack STREAMS s >",
+            "XREADGROUP COUNT 1 NOACK GROUP streams group STREAMS s >",
+            "XREADGROUP GROUP streams streams COUNT 1 STREAMS s >",
+        ],
+    );
+    let pending = |redis: &Redis| redis.command(["XPENDING", "s", "streams"]).to_string();
+    assert!(pending(&a).starts_with("1) (integer) 2\n2) \"1-1\"\n3) \"3-1\""), "{}", pending(&a));
+    for replica in [&b, &c] {
+        assert_eq!(pending(replica), pending(&a));
+        let groups = replica.command(["XINFO", "GROUPS", "s"]).to_string();
+        assert!(groups.contains("\"3-1\""), "{groups}");
+    }
+    assert_same([&a, &b, &c]);
+}

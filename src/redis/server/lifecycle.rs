@@ -135,6 +135,7 @@ impl Server {
         let how = if no_save { Shutdown::Kill } else { Shutdown::Clean };
         let sent = std::mem::take(&mut self.outbox);
         self.stop(self.now, how);
+        // This tells how the sockets close, which is in good order, and not what the disk keeps.
         self.exited = Some(Shutdown::Clean);
         self.outbox = sent;
         clients.into_iter().for_each(|client| self.outbox.close(client));

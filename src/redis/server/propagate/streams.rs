@@ -195,10 +195,18 @@ fn claimed_of(reply: Option<&Reply>, key: &[u8]) -> Vec<StreamId> {
     entries.iter().filter(claimed).filter_map(id_of).collect()
 }
 
+/// Returns the places of the words `GROUP` and `STREAMS` of an `XREADGROUP` that has succeeded.
+/// Other options may stand before and between them.
+fn places(args: Args<'_>) -> Option<(usize, usize)> {
+    let group = args.iter().position(|word| is(word, "group"))?;
+    // The names of a group and of a consumer may be any words.
+    let streams = args.iter().skip(group + 3).position(|word| is(word, "streams"))?;
+    Some((group, group + 3 + streams))
+}
+
 /// Returns the keys of `XREADGROUP`, each with whether it reads what is new.
-fn read_keys<'a>(args: Args<'a>) -> impl Iterator<Item = (&'a [u8], bool)> {
-    let streams = args.iter().skip(4).position(|word| is(word, "streams"));
-    let rest = streams.map_or(&[][..], |at| &args[at + 5..]);
+fn read_keys<'a>(args: Args<'a>, streams: usize) -> impl Iterator<Item = (&'a [u8], bool)> {
+    let rest = &args[streams + 1..];
     let (keys, ids) = rest.split_at(rest.len() / 2);
     keys.iter().zip(ids).map(|(key, id)| (*key, *id == b">"))
 }
@@ -206,13 +214,14 @@ fn read_keys<'a>(args: Args<'a>) -> impl Iterator<Item = (&'a [u8], bool)> {
 /// Returns the groups that a command is about to change.
 pub(super) fn groups_before(db: &Database, command: &str, args: Args<'_>) -> Vec<GroupBefore> {
     match command {
-        "xreadgroup" if args.len() > 4 => {
+        "xreadgroup" => {
+            let Some((group, streams)) = places(args) else { return Vec::new() };
             let before = |(key, is_new)| {
-                let before = GroupBefore::of(db, key, args[2], args[3]);
+                let before = GroupBefore::of(db, key, args[group + 1], args[group + 2]);
                 let last_id = if is_new { before.last_id } else { StreamId::MAX };
                 GroupBefore { last_id, ..before }
             };
-            read_keys(args).map(before).collect()
+            read_keys(args, streams).map(before).collect()
         }
         "xclaim" | "xautoclaim" => {
             vec![GroupBefore::of(db, args[1], args[2], args[3]).with_pending(db)]
@@ -231,8 +240,9 @@ pub(super) fn effects(
 ) -> Option<Effects> {
     match (command, before.first()) {
         ("xreadgroup", _) => {
-            let no_ack = args.iter().skip(4).take_while(|word| !is(word, "streams"));
-            let no_ack = { no_ack }.any(|word| is(word, "noack"));
+            let (group, streams) = places(args)?;
+            let options = args[1..group].iter().chain(&args[group + 3..streams]);
+            let no_ack = { options }.any(|word| is(word, "noack"));
             let read = |group: &GroupBefore| group.read(db, no_ack, &claimed_of(reply, &group.key));
             Some(before.iter().flat_map(read).collect())
         }

@@ -9,7 +9,8 @@
 //! from the beginning does the same again. That gives the cases in which a run must not simply go
 //! on: a script that would first write after the threshold is stopped before that, and runs again
 //! when it is time to write; a script that is killed runs again up to that moment, so that its
-//! error has the line that it was at. The clock of a run is that of its beginning.
+//! error has the line that it was at. The clock of a run is that of its beginning, but for `TIME`,
+//! which adds how long the run has taken.
 //!
 //! A run looks ahead for as long as the script has run by then, so that following a script takes
 //! time in proportion to its virtual time. A script is followed for a minute beyond the threshold.
