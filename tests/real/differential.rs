@@ -338,8 +338,9 @@ fn compare(name: &str, patterns: &'static [&'static str]) {
     // difference that is none the second time is counted, and no failure.
     let once = Cell::new(0);
     let twice = |case: Case| {
-        run(&server, &questions, &case).or_else(|_| {
+        run(&server, &questions, &case).or_else(|why| {
             once.set(once.get() + 1);
+            println!("a difference that may not come again: {why}");
             run(&server, &questions, &case)
         })
     };
