@@ -117,7 +117,7 @@
 //!   nothing.
 //! - *Streams*: a restart with an append-only file keeps what consumers read again, when they were
 //!   last seen, and how many entries a group has read. The real server's file has none of these.
-//!   What an idempotent producer has sent is forgotten in exactly its millisecond, where the real
+//!   Messages of an idempotent producer are forgotten in exactly their millisecond, where the real
 //!   server takes up to a second more. A reader that waits to claim is woken in the millisecond.
 //!   Where `ms-*` has no sequence number left, the error is the one about large elements; that of
 //!   the real server depends on what failed before.

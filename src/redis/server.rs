@@ -342,11 +342,7 @@ impl Server {
         words: &[&[u8]],
     ) -> Result<(), CommandError> {
         self.check_role_for_all(operator, command, words)?;
-        if self.config.max_memory > 0 {
-            self.check_memory(operator, command, words)
-        } else {
-            Ok(())
-        }
+        self.check_memory(operator, command, words)
     }
 
     /// Returns the next output, if there is one. A sleeping server sends nothing: earlier outputs

@@ -162,7 +162,7 @@ fn a_reader_gets_what_was_idle_for_longest_before_what_is_new() {
         rig.say(1, &format!("{claim} 0 COUNT 2 STREAMS s >")),
         read(&format!("{two}, {one}"))
     );
-    // What is deleted stays pending, and does not count.
+    // A deleted entry stays pending, and does not count.
     rig.say(1, "XDEL s 1-1 1-2");
     let three = read("[\"1-3\", [\"a\", \"3\"], 0, 1]");
     assert_eq!(rig.say(1, &format!("{claim} 0 COUNT 1 STREAMS s >")), three);

@@ -456,7 +456,7 @@ fn a_script_within_a_script_is_refused_even_where_every_command_is_allowed() {
     assert_eq!(machine.ask(1, &["EVAL", "return 7", "0"]), "7");
 }
 
-// What scripts share with the statistics, with sorting and with a reload. The replies are those of
+// Scripts beside the statistics, sorting and a reload. The replies are those of
 // redis-server 7.0.15 to the same requests.
 
 /// Returns a command's counters of calls, refusals and failures.

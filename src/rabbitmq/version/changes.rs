@@ -1,4 +1,4 @@
-//! What an upgrade changes for an application, in words: a sentence for each change, the most
+//! The changes that an upgrade brings to an application, in words: a sentence for each, the most
 //! surprising first.
 
 /// The changes that an upgrade to 4.0 brings.

@@ -105,7 +105,7 @@ pub(crate) fn expire_unit(word: &[u8]) -> Option<Unit> {
     Some(Unit { seconds, absolute })
 }
 
-/// What a command's options say of an expiry: a time with its unit, or the command's own word
+/// The words of a command's options on an expiry: a time with its unit, or the command's own word
 /// (`KEEPTTL`, `PERSIST`). They exclude each other, and so do two units. Of several times in one
 /// unit the last one counts.
 #[derive(Clone, Copy, Debug, Default)]

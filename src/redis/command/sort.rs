@@ -1,4 +1,4 @@
-//! The words of `SORT` and `SORT_RO`.
+//! The words of `SORT` and `SORT_RO`, and their answer. The rows are in `server/command/sort.rs`.
 
 use super::{Answer, Args};
 use crate::redis::command::arguments::{integer, is};

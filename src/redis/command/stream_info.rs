@@ -84,11 +84,13 @@ fn xinfo_groups(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// `key [FULL [COUNT count]]`.
 fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
-    let (form, rules, now) = (db.profile.rdb.streams, db.profile.groups, db.now_ms());
+    let (form, rules) = (db.profile.rdb.streams, db.profile.groups);
+    // The time, where producers are shown.
+    let now = db.profile.streams.producers.then(|| db.now_ms());
     let stream = stream_of(db, args[2])?;
     let wrong = || wrong_subcommand(args, "XINFO");
     let limit = match &args[3..] {
-        [] => return Ok(summary(stream, form, now)),
+        [] => return Ok(summary(stream, now)),
         [word] if is(word, "full") => 10,
         [word, name, n] if is(word, "full") && is(name, "count") => match integer(n)? {
             ..0 => 10,
@@ -97,7 +99,7 @@ fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
         },
         _ => return Err(wrong()),
     };
-    let mut fields = counters_of(stream, form, now);
+    let mut fields = counters_of(stream, now);
     let entries = stream.range(StreamId::MIN, StreamId::MAX).take(limit);
     fields.push(named("entries", Reply::Array(entries.map(entry).collect())));
     let groups = stream.groups().iter();
@@ -118,7 +120,7 @@ fn lag_of(stream: &Stream, group: &Group, groups: Groups) -> Option<i64> {
 }
 
 /// Returns what both forms of `XINFO STREAM` begin with.
-fn counters_of(stream: &Stream, form: Streams, now: i64) -> Vec<(Reply, Reply)> {
+fn counters_of(stream: &Stream, now: Option<i64>) -> Vec<(Reply, Reply)> {
     let counters = stream.counters();
     let mut fields = vec![
         named("length", Reply::count(stream.len())),
@@ -129,7 +131,7 @@ fn counters_of(stream: &Stream, form: Streams, now: i64) -> Vec<(Reply, Reply)> 
         named("entries-added", Reply::Integer(counters.entries_added as i64)),
         named("recorded-first-entry-id", shown_id(counters.first_id)),
     ];
-    if form == Streams::Idempotent {
+    if let Some(now) = now {
         let producers = stream.producers();
         let (limits, (known, names)) = (producers.limits(), producers.known(now));
         let counts = [
@@ -145,9 +147,9 @@ fn counters_of(stream: &Stream, form: Streams, now: i64) -> Vec<(Reply, Reply)> 
     fields
 }
 
-fn summary(stream: &Stream, form: Streams, now: i64) -> Reply {
+fn summary(stream: &Stream, now: Option<i64>) -> Reply {
     let (from, to) = (StreamId::MIN, StreamId::MAX);
-    let mut fields = counters_of(stream, form, now);
+    let mut fields = counters_of(stream, now);
     fields.push(named("groups", Reply::count(stream.groups().len())));
     let first = stream.range(from, to).next().map_or(Reply::Nil, entry);
     let last = stream.range_back(from, to).next().map_or(Reply::Nil, entry);

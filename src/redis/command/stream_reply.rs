@@ -66,8 +66,11 @@ pub(crate) fn entry(entry: Entry<'_>) -> Reply {
 
 /// Returns a copied entry.
 pub(crate) fn owned(entry: &StreamEntry) -> Reply {
-    let texts = entry.fields.iter().flat_map(|(field, value)| [field, value]);
-    with_id(entry.id, Reply::bulks(texts))
+    with_id(entry.id, fields_of(entry))
+}
+
+fn fields_of(entry: &StreamEntry) -> Reply {
+    Reply::bulks(entry.fields.iter().flat_map(|(field, value)| [field, value]))
 }
 
 /// Returns entries of which some were deleted.
@@ -83,12 +86,8 @@ pub(crate) fn delivered(entries: &[(StreamId, Option<StreamEntry>)]) -> Reply {
 /// often it was delivered before.
 pub(crate) fn claimed(delivery: &Delivery) -> Reply {
     let told = |entry: &StreamEntry, idle, deliveries: u64| {
-        let mut parts = match owned(entry) {
-            Reply::Array(parts) => parts,
-            other => vec![other],
-        };
-        parts.extend([Reply::Integer(idle), Reply::Integer(deliveries as i64)]);
-        Reply::Array(parts)
+        let counts = [Reply::Integer(idle), Reply::Integer(deliveries as i64)];
+        Reply::Array([shown_id(entry.id), fields_of(entry)].into_iter().chain(counts).collect())
     };
     let claimed = delivery.claimed.iter();
     let claimed = claimed.map(|claim| told(&claim.entry, claim.idle, claim.deliveries));

@@ -118,7 +118,7 @@ impl Database {
             return Err(CommandError::text(ZERO));
         }
         let (now, limits, new) = (self.now_ms(), self.limits.stream, self.limits.producers);
-        // What a master sends is as old as it was there.
+        // A message from a master is as old as it was there.
         let aged = (!self.obeys).then_some(now);
         let stream = if options.existing {
             let Some(stream) = self.write::<Stream>(key)? else { return Ok(None) };

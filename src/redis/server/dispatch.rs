@@ -52,12 +52,12 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&client).filter(|s| !s.closing) else { return };
         session.last_used = self.now;
         session.last_command = named.map_or("NULL", |command| command.name);
-        let (known, in_multi) = (session.authenticated, session.multi.is_some());
+        let (authenticated, in_multi) = (session.authenticated, session.multi.is_some());
         if hangs_up_on(args[0]) {
             return self.hang_up(client);
         }
-        let admitted =
-            resolved.and_then(|command| self.admit(client, command, args, (known, in_multi)));
+        let admitted = resolved
+            .and_then(|command| self.admit(client, command, args, (authenticated, in_multi)));
         match admitted {
             Ok(Some(command)) => {
                 self.tracking.current = Some(client);
@@ -74,7 +74,7 @@ impl Server {
             Ok(None) => {}
             Err(error) => {
                 let error = ErrorReply::from(self.spoil(client, args, error));
-                if let Some(command) = self.table.named(args) {
+                if let Some(command) = named {
                     self.stats.of(command.name).rejected += 1;
                 }
                 self.stats.failed(&error);
@@ -138,9 +138,7 @@ impl Server {
         if self.acl.restricts {
             self.check_permission(client, command, args)?;
         }
-        if self.config.max_memory > 0 {
-            self.check_memory(client, command, args)?;
-        }
+        self.check_memory(client, command, args)?;
         if self.may_refuse() {
             self.check_refusals(client, command, args, false)?;
         }

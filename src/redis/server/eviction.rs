@@ -149,7 +149,20 @@ impl Server {
 
     /// Makes room for a command, or refuses it if there is none.
     #[cold]
+    #[inline]
     pub(super) fn check_memory(
+        &mut self,
+        client: ClientId,
+        command: &'static Row,
+        args: Args<'_>,
+    ) -> Result<(), CommandError> {
+        if self.config.max_memory == 0 {
+            return Ok(());
+        }
+        self.check_limited_memory(client, command, args)
+    }
+
+    fn check_limited_memory(
         &mut self,
         client: ClientId,
         command: &'static Row,

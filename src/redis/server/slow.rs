@@ -1,5 +1,5 @@
-//! The slow log, the latency monitor, the monitors and the command log of Valkey: four ways to
-//! watch commands as they run.
+//! The slow log, the latency monitor, the monitors, the command log of Valkey and the hot keys of
+//! Redis 8.6: five ways to watch commands as they run.
 //!
 //! Commands take no virtual time, with two exceptions: `DEBUG SLEEP` and slow scripts. So the slow
 //! log of a server with its default threshold has those, and with a threshold of 0 it has every
@@ -78,7 +78,7 @@ struct Pending {
     began: Instant,
 }
 
-/// All four.
+/// All five.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
     /// The newest entry is the first.

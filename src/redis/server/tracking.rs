@@ -1,17 +1,18 @@
 //! Tracking: telling clients that keep copies of values when the copies are out of date.
 //!
 //! By default the server remembers which client has read which key, until the key changes; then it
-//! sends one invalidation and forgets. Keys of different databases are not told apart. In
-//! broadcasting mode a client names prefixes instead, and nothing is remembered: every change of a
-//! matching key is sent, all changes of one step in one message.
+//! sends one invalidation and forgets. This outlives the client's tracking, which may begin anew.
+//! Keys of different databases are not told apart. In broadcasting mode a client names prefixes
+//! instead, and nothing is remembered: every change of a matching key is sent, all changes of one
+//! step in one message.
 //!
 //! An invalidation follows the reply of the command that caused it. It goes to the client itself in
 //! RESP3, or to the connection that the client redirects to; in RESP2 only a redirection to a
 //! subscriber can receive it.
 //!
-//! The databases collect the changed keys while anybody tracks. The real server broadcasts once for
-//! each round of its event loop, which may hold several commands of a pipeline; here it does after
-//! each command.
+//! The databases collect the changed keys while anybody tracks or anything is remembered. The real
+//! server broadcasts once for each round of its event loop, which may hold several commands of a
+//! pipeline; here it does after each command.
 //!
 //! Source: <https://redis.io/docs/manual/client-side-caching/>, `tracking.c`.
 

@@ -55,7 +55,6 @@ pub(crate) struct Busy {
     kind: Kind,
     flags: Flags,
     command: &'static str,
-    read_only: bool,
     keys: Request,
     args: Request,
     began: Instant,
@@ -137,7 +136,6 @@ impl Server {
             kind: invocation.kind,
             flags: invocation.flags,
             command: invocation.command,
-            read_only: invocation.read_only,
             keys: owned(invocation.keys),
             args: owned(invocation.args),
             began: self.now,
@@ -200,7 +198,6 @@ impl Server {
             kind: busy.kind,
             flags: busy.flags,
             command: busy.command,
-            read_only: busy.read_only,
             keys: &keys,
             args: &args,
         };

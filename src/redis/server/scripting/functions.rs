@@ -278,14 +278,13 @@ impl Server {
         let (name, function) = (name.to_string(), function.clone());
         let count = number::parse_i64(args[2]).ok_or(refuse("Bad number of keys provided"))?;
         let (keys, rest) = host::split(args, count)?;
-        let read_only = args[0].eq_ignore_ascii_case(b"fcall_ro");
+        let command = if args[0].eq_ignore_ascii_case(b"fcall_ro") { "fcall_ro" } else { "fcall" };
         let invocation = Invocation {
             script: function.script,
             name: name.into(),
             kind: Kind::Functions,
             flags: function.flags,
-            command: if read_only { "fcall_ro" } else { "fcall" },
-            read_only,
+            command,
             keys,
             args: rest,
         };

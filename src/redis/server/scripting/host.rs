@@ -33,10 +33,15 @@ pub(super) struct Invocation<'a> {
     pub(super) flags: Flags,
     /// The command that runs it.
     pub(super) command: &'static str,
-    /// The command is one of those that only read.
-    pub(super) read_only: bool,
     pub(super) keys: Args<'a>,
     pub(super) args: Args<'a>,
+}
+
+impl Invocation<'_> {
+    /// Returns whether the command is one of those that only read.
+    fn is_read_only(&self) -> bool {
+        self.command.ends_with("_ro")
+    }
 }
 
 /// The server, as a running script sees it.
@@ -195,7 +200,7 @@ impl Server {
         caller: Caller,
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, CommandError> {
-        self.may_run(invocation.flags, invocation.read_only)?;
+        self.may_run(invocation.flags, invocation.is_read_only())?;
         let threshold = match self.config.busy_reply_threshold {
             0 => u64::MAX - FOLLOWED_FOR,
             threshold => threshold.min(u64::MAX - FOLLOWED_FOR),
@@ -277,7 +282,7 @@ impl Server {
         random: Option<u64>,
         attempt: Attempt,
     ) -> (Progress, Answer) {
-        let Invocation { script, name, kind, flags, read_only, keys, args, .. } = invocation;
+        let Invocation { script, name, kind, flags, keys, args, .. } = invocation;
         let Some(mut interpreter) = self.interpreter(*kind).take() else {
             let none = Progress {
                 elapsed: 0,
@@ -292,7 +297,7 @@ impl Server {
             interpreter.restore_random(state);
         }
         self.enter_script(caller);
-        let read_only = *read_only || flags.no_writes();
+        let read_only = invocation.is_read_only() || flags.no_writes();
         let hold_back_from = attempt.hold_back_from;
         let mut run = Run {
             server: self,

@@ -31,7 +31,7 @@ struct Cached {
 impl Cached {
     fn invocation<'a>(
         &self,
-        (command, read_only): (&'static str, bool),
+        command: &'static str,
         keys: Args<'a>,
         args: Args<'a>,
     ) -> Invocation<'a> {
@@ -41,7 +41,6 @@ impl Cached {
             kind: Kind::Eval,
             flags: self.flags,
             command,
-            read_only,
             keys,
             args,
         }
@@ -137,10 +136,9 @@ impl Server {
     pub(crate) fn eval(&mut self, caller: Caller, args: Args<'_>) -> Flow {
         self.show_call(caller, args);
         let (keys, rest) = host::split(args, integer(args[2])?)?;
-        let read_only = args[0].eq_ignore_ascii_case(b"eval_ro");
-        let command = if read_only { "eval_ro" } else { "eval" };
+        let command = if args[0].eq_ignore_ascii_case(b"eval_ro") { "eval_ro" } else { "eval" };
         let cached = self.cache_script(args[1])?;
-        let invocation = cached.invocation((command, read_only), keys, rest);
+        let invocation = cached.invocation(command, keys, rest);
         self.invoke(caller, &invocation)
     }
 
@@ -154,7 +152,7 @@ impl Server {
         let read_only = args[0].eq_ignore_ascii_case(b"evalsha_ro");
         let cached = self.scripting.scripts.named(args[1]).ok_or(NO_SCRIPT)?;
         let command = if read_only { "evalsha_ro" } else { "evalsha" };
-        let invocation = cached.invocation((command, read_only), keys, rest);
+        let invocation = cached.invocation(command, keys, rest);
         self.invoke(caller, &invocation)
     }
 

@@ -18,7 +18,7 @@ type Place = u32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
     consumer: Place,
-    /// Which delivery of the group it was, modulo 2³²: of those of one millisecond, the first was
+    /// Number of the delivery in its group, modulo 2³²: of those of one millisecond, the first was
     /// idle for longest.
     turn: u32,
     /// Time of the last delivery, in milliseconds since the Unix epoch.

@@ -26,10 +26,20 @@ pub struct ProducerLimits {
     pub max_size: u64,
 }
 
-/// Redis's defaults.
+impl ProducerLimits {
+    /// Redis's defaults.
+    const USUAL: ProducerLimits = ProducerLimits { duration: 100, max_size: 100 };
+
+    /// Returns whether an entry is too old for its name to be known.
+    fn is_old(self, entry: StreamId, now_ms: i64) -> bool {
+        let duration = self.duration.saturating_mul(1_000);
+        entry.ms.saturating_add(duration) <= u64::try_from(now_ms).unwrap_or(0)
+    }
+}
+
 impl Default for ProducerLimits {
     fn default() -> ProducerLimits {
-        ProducerLimits { duration: 100, max_size: 100 }
+        ProducerLimits::USUAL
     }
 }
 
@@ -65,12 +75,8 @@ pub struct Producers {
 }
 
 /// Of a stream that knows nothing.
-pub(super) static NONE: Producers = Producers {
-    limits: ProducerLimits { duration: 100, max_size: 100 },
-    by_name: BTreeMap::new(),
-    added: 0,
-    duplicates: 0,
-};
+pub(super) static NONE: Producers =
+    Producers { limits: ProducerLimits::USUAL, by_name: BTreeMap::new(), added: 0, duplicates: 0 };
 
 /// Returns the name that the content of an entry has (`IDMPAUTO`), whatever the order of its
 /// fields.
@@ -100,21 +106,10 @@ impl Producers {
         self.limits
     }
 
-    /// Changes how much is remembered, which forgets all names unless nothing changes. Returns
-    /// whether it does.
-    pub(crate) fn set_limits(&mut self, limits: ProducerLimits) -> bool {
-        let changes = self.limits != limits;
-        if changes {
-            self.by_name.clear();
-            self.limits = limits;
-        }
-        changes
-    }
-
-    /// Returns whether the entry is too old for its name to be known.
-    fn is_old(&self, entry: StreamId, now_ms: i64) -> bool {
-        let duration = self.limits.duration.saturating_mul(1_000);
-        entry.ms.saturating_add(duration) <= u64::try_from(now_ms).unwrap_or(0)
+    /// Changes how much is remembered, which forgets all names.
+    pub(crate) fn set_limits(&mut self, limits: ProducerLimits) {
+        self.by_name.clear();
+        self.limits = limits;
     }
 
     /// Returns the entry that a producer has added under this name, as of this time. Without one,
@@ -126,7 +121,7 @@ impl Producers {
         now_ms: Option<i64>,
     ) -> Option<StreamId> {
         let entry = *self.by_name.get(producer)?.entries.get(name)?;
-        (!now_ms.is_some_and(|now| self.is_old(entry, now))).then_some(entry)
+        (!now_ms.is_some_and(|now| self.limits.is_old(entry, now))).then_some(entry)
     }
 
     /// Notes that a producer has added an entry under this name. What is too old is forgotten, as
@@ -161,11 +156,9 @@ impl Producers {
     }
 
     fn forget_old(&mut self, now_ms: i64) {
-        let duration = self.limits.duration.saturating_mul(1_000);
-        let now = u64::try_from(now_ms).unwrap_or(0);
+        let limits = self.limits;
         self.by_name.retain(|_, names| {
-            while names.names().next().is_some_and(|(_, id)| id.ms.saturating_add(duration) <= now)
-            {
+            while names.names().next().is_some_and(|(_, id)| limits.is_old(id, now_ms)) {
                 names.forget_first();
             }
             !names.order.is_empty()
@@ -176,7 +169,7 @@ impl Producers {
     pub(crate) fn known(&self, now_ms: i64) -> (usize, usize) {
         let of_each = self.by_name.values();
         let of_each =
-            of_each.map(|names| names.names().filter(|(_, id)| !self.is_old(*id, now_ms)));
+            of_each.map(|names| names.names().filter(|(_, id)| !self.limits.is_old(*id, now_ms)));
         of_each.map(Iterator::count).filter(|n| *n > 0).fold((0, 0), |(p, n), of| (p + 1, n + of))
     }
 

@@ -69,7 +69,7 @@ enum Property<'a> {
 
 /// The marks that a client may have, in versions that select by them.
 const FLAGS: &[u8] = b"bcdeirtuxABEIMNOPRSTU";
-/// What a client may be capable of.
+/// The capabilities that a client may claim.
 const CAPABILITIES: &[u8] = b"r";
 
 fn has_all(own: &[u8], wanted: &[u8]) -> bool {
