@@ -63,6 +63,21 @@ fn prefixes_are_broadcast_in_one_message_for_each() {
 }
 
 #[test]
+fn an_overlap_of_later_prefixes_is_an_error_before_the_reply() {
+    let error = "!ERR Prefix 'l' overlaps with another provided prefix 'li'. Prefixes for a single \
+                 client must not overlap.";
+    let mut rig = Rig::new();
+    rig.send(1, "CLIENT TRACKING ON BCAST PREFIX k PREFIX l PREFIX li");
+    assert_eq!(rig.told(1), [error, "OK"]);
+    rig.say(1, "CLIENT TRACKING OFF");
+    rig.script(1, &[("MULTI", "OK"), ("PING", "QUEUED")]);
+    rig.say(1, "CLIENT TRACKING ON BCAST PREFIX k PREFIX l PREFIX li");
+    rig.send(1, "EXEC");
+    // The server announces as many replies as there are commands.
+    assert_eq!(rig.told(1), [format!("[PONG, {error}]"), "OK".to_owned()]);
+}
+
+#[test]
 fn opting_in_is_for_the_next_command_or_transaction() {
     let mut rig = tracking("OPTIN");
     rig.say(1, "GET a");

@@ -130,6 +130,13 @@ impl Server {
         }
     }
 
+    /// Sends a reply before the one with which the running command of this client ends.
+    pub(crate) fn reply_first(&mut self, client: ClientId, reply: Reply) {
+        if let Some(session) = self.sessions.get(&client).filter(|s| s.wants_reply()) {
+            self.outbox.reply_first(client, session.protocol, reply);
+        }
+    }
+
     /// Sends a message that no request asked for, also to a client that has switched replies off.
     pub(crate) fn push(&mut self, client: ClientId, items: Vec<Reply>) {
         if self.replication.replicas.contains_key(&client) {

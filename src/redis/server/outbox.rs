@@ -73,6 +73,15 @@ impl Outbox {
         self.queue.push_back(Output::Reply { client, protocol, reply });
     }
 
+    /// Sends a reply before the one with which a command of this client ends: in a transaction, as
+    /// one more item.
+    pub(super) fn reply_first(&mut self, client: ClientId, protocol: Protocol, reply: Reply) {
+        match &mut self.stage {
+            Some(stage) if stage.client == client => stage.messages.push(reply),
+            Some(_) | None => self.reply(client, protocol, reply),
+        }
+    }
+
     /// Sends a message that is not a reply.
     #[inline]
     pub(super) fn push(&mut self, client: ClientId, protocol: Protocol, items: Vec<Reply>) {
@@ -83,10 +92,7 @@ impl Outbox {
             held.messages.push(message);
             return;
         }
-        match &mut self.stage {
-            Some(stage) if stage.client == client => stage.messages.push(message),
-            Some(_) | None => self.reply(client, protocol, message),
-        }
+        self.reply_first(client, protocol, message);
     }
 
     /// Sends bytes as they are.

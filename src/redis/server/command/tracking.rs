@@ -141,7 +141,7 @@ pub(super) fn client_tracking(server: &mut Server, caller: Caller, args: Args<'_
         let error = ErrorReply::from(error);
         server.stats.of("client|tracking").failed += 1;
         server.stats.failed(&error);
-        server.reply(client, error.into());
+        server.reply_first(client, error.into());
     }
     let mut prefixes: Vec<Sds> = options.prefixes.iter().map(|prefix| Sds::new(prefix)).collect();
     if options.broadcasts && prefixes.is_empty() {
