@@ -467,6 +467,13 @@ impl Server {
         }
     }
 
+    /// Tells the machine that the client whose request comes next has replies that were polled and
+    /// not yet written: the request is part of a pipeline.
+    #[inline]
+    pub(crate) fn note_unwritten(&mut self, client: Option<ClientId>) {
+        self.outbox.note_unwritten(client);
+    }
+
     /// Begins or ends to keep the list for [`Server::poll_resumed`], which the caller must then
     /// poll after every input.
     pub(crate) fn report_resumed(&mut self, report: bool) {

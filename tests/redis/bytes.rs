@@ -157,3 +157,31 @@ fn a_sleeping_server_reads_the_rest_of_what_it_had_read_before_it_times_out_othe
     assert_eq!(told[&sleeper], b"+PONG\r\n+OK\r\n:1\r\n:1\r\n");
     assert_eq!(told[&waiter], b"*2\r\n$1\r\nq\r\n$1\r\nx\r\n");
 }
+
+/// What must not follow other requests at once: its client would not know where replies end.
+#[test]
+fn some_requests_are_refused_while_replies_are_pending() {
+    let debug: &[u8] = b"SCRIPT DEBUG NO\r\n";
+    let told = |requests: &[&[u8]]| {
+        let (mut server, mut told) = (server(), BTreeMap::new());
+        server.connected(NOW, CLIENT, "one");
+        for request in requests {
+            server.receive(NOW, CLIENT, request);
+            drain(&mut server, &mut told);
+        }
+        String::from_utf8(told.remove(&CLIENT).expect("there are replies").0).expect("text")
+    };
+    assert_eq!(told(&[b"PING\r\n", debug]), "+PONG\r\n+OK\r\n");
+    assert_eq!(
+        told(&[&[b"PING\r\n", debug].concat()]),
+        "+PONG\r\n-ERR SCRIPT DEBUG must be called outside a pipeline\r\n"
+    );
+    assert_eq!(
+        told(&[b"MULTI\r\n", debug, b"EXEC\r\n"]),
+        "+OK\r\n+QUEUED\r\n*1\r\n-ERR SCRIPT DEBUG must be called outside a pipeline\r\n"
+    );
+    assert_eq!(
+        told(&[b"PING\r\nPSYNC ? -1\r\n"]),
+        "+PONG\r\n-ERR SYNC and PSYNC are invalid with pending output\r\n"
+    );
+}

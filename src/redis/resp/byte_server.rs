@@ -208,6 +208,8 @@ impl ByteServer {
                     if hangs_up_on(arguments[0]) {
                         connection.out.clear();
                     }
+                    let unwritten = !connection.out.is_empty();
+                    self.server.note_unwritten(unwritten.then_some(client));
                     self.server.handle_input(now, client, &arguments);
                     if self.server.is_asleep() {
                         connection.unread = leave;

@@ -42,6 +42,16 @@ pub enum Output {
     },
 }
 
+impl Output {
+    /// Returns whether this is something that is written to this client.
+    fn is_sent_to(&self, client: ClientId) -> bool {
+        match self {
+            Output::Reply { client: to, .. } | Output::Bytes { client: to, .. } => *to == client,
+            Output::Close { .. } => false,
+        }
+    }
+}
+
 /// Messages to a client, kept while a command of its transaction runs.
 #[derive(Debug)]
 struct Stage {
@@ -57,6 +67,8 @@ pub(super) struct Outbox {
     held: Option<Stage>,
     /// Messages to the client are the replies of the command that runs.
     confirms: bool,
+    /// The client whose request runs, if earlier replies to it are polled but not yet written.
+    unwritten: Option<ClientId>,
 }
 
 impl Outbox {
@@ -105,10 +117,20 @@ impl Outbox {
         self.queue.push_back(Output::Close { client });
     }
 
+    /// Tells of replies that were polled and not yet written.
+    #[inline]
+    pub(super) fn note_unwritten(&mut self, client: Option<ClientId>) {
+        self.unwritten = client;
+    }
+
+    /// Returns whether something was sent to a client and not yet written.
+    pub(super) fn has_pending(&self, client: ClientId) -> bool {
+        self.unwritten == Some(client) || self.queue.iter().any(|output| output.is_sent_to(client))
+    }
+
     /// Drops the outputs to a client that were not polled.
     pub(super) fn drop_replies(&mut self, client: ClientId) {
-        let is_for_it = |output: &Output| matches!(output, Output::Reply { client: to, .. } | Output::Bytes { client: to, .. } if *to == client);
-        self.queue.retain(|output| !is_for_it(output));
+        self.queue.retain(|output| !output.is_sent_to(client));
     }
 
     /// Holds messages to this client back, until [`Outbox::release`].

@@ -6,7 +6,7 @@ use crate::redis::command::flag::*;
 use crate::redis::command::key_spec::numbered;
 use crate::redis::command::key_spec::usage::*;
 use crate::redis::command::{
-    Answer, Args, Caller, container, flow, help, server, wrong_subcommand,
+    Answer, Args, Caller, Origin, container, flow, help, server, wrong_subcommand,
 };
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
@@ -57,7 +57,10 @@ const FUNCTION: &[Row] = &[
 ];
 
 /// `YES | SYNC | NO`. The debugger itself is not modelled: a session would stop at each line.
-fn script_debug(_: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+fn script_debug(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    if caller.origin == Origin::Exec || server.outbox.has_pending(caller.client) {
+        return Err(CommandError::text("ERR SCRIPT DEBUG must be called outside a pipeline"));
+    }
     if is(args[2], "no") {
         return Ok(Reply::OK);
     }

@@ -81,6 +81,9 @@ impl Server {
                 "NOMASTERLINK Can't SYNC while not connected with my master",
             ));
         }
+        if self.outbox.has_pending(client) {
+            return Err(CommandError::text("ERR SYNC and PSYNC are invalid with pending output"));
+        }
         if let Some((id, from)) = position {
             if let Some(missed) = self.missed_by(id, from) {
                 self.replication.partial_syncs += 1;
