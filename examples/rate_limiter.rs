@@ -84,13 +84,16 @@ fn scenario(sim: &mut Sim, script: bool) -> Result<(), String> {
     let within =
         |first: i64| admitted.iter().filter(move |at| (first..first + WINDOW).contains(*at));
     match admitted.iter().map(|first| within(*first).count() as i64).max() {
-        Some(most) if most > LIMIT => Err(format!("{most} requests within a second")),
+        Some(most) if most > LIMIT => {
+            Err(format!("{most} requests within a second, and the limit is {LIMIT}"))
+        }
         _ => Ok(()),
     }
 }
 
 fn main() {
     let first = common::seed();
+    println!("At most {LIMIT} requests of a user within a second, asked of three gateways.");
     for (title, script) in [("separate commands", false), ("one script", true)] {
         common::heading(&format!("{title}, 300 seeds"));
         let seeds = Seeds::new(first..first + 300).with_all_failures();

@@ -13,7 +13,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use stunt_double::Site;
-use stunt_double::redis::{self, Client, Error, Redis, ServerOptions};
+use stunt_double::redis::{self, Client, Error, Redis, Reply, ServerOptions};
 use stunt_double::sim::{Node, Seeds, Sim};
 
 /// The sites that decide which worker dies, when, and how long a job takes.
@@ -127,7 +127,19 @@ fn scenario(sim: &mut Sim, care: Care) -> Result<(), String> {
             "{pending} still pending: the poison kills one worker after the other"
         ));
     }
+    let dead = redis.command(["XRANGE", "dead", "-", "+"]);
+    let dead = dead.as_array().unwrap_or_default();
+    let jobs: Vec<&str> = dead.iter().filter_map(|entry| job_of(entry)).collect();
+    if jobs != [POISON] {
+        return Err(format!("set aside in the stream `dead`: {}", jobs.join(", ")));
+    }
     Ok(())
+}
+
+/// The job of an entry: the value of its one field.
+fn job_of(entry: &Reply) -> Option<&str> {
+    let [_, fields] = entry.as_array()? else { return None };
+    fields.as_array()?.get(1)?.as_text()
 }
 
 fn main() {
@@ -146,6 +158,11 @@ fn main() {
         println!("{} of {} seeds leave something behind", sweep.failures.len(), sweep.ran);
         if let Some(failure) = sweep.failures.first() {
             println!("seed {}: {}", failure.seed, failure.message);
+        }
+        if sweep.failures.is_empty() {
+            println!(
+                "every job is done at least once, and the poison alone is in the stream `dead`"
+            );
         }
         assert!(!care.counts_deliveries || sweep.failures.is_empty(), "nothing is left behind");
     }

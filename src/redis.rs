@@ -171,8 +171,8 @@ mod version;
 
 pub use crate::unknown_version::UnknownVersion;
 pub use client::{
-    Client, ClientOptions, ConvertError, Error, FromReply, Invalidated, Message, Pipeline, Redis,
-    Subscription, start, start_named, start_replicas, start_sentinels,
+    Client, ClientOptions, ConvertError, Error, FromReply, Invalidated, Message, Monitor, Pipeline,
+    Redis, Subscription, start, start_named, start_replicas, start_sentinels,
 };
 pub use database::EventClasses;
 pub use error::CommandError;

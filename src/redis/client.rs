@@ -29,6 +29,7 @@ mod convert;
 mod error;
 mod handle;
 mod log;
+mod monitor;
 mod pipeline;
 mod service;
 mod session;
@@ -38,6 +39,7 @@ mod subscription;
 pub use convert::{ConvertError, FromReply};
 pub use error::Error;
 pub use handle::{Redis, start, start_named, start_replicas, start_sentinels};
+pub use monitor::Monitor;
 pub use pipeline::Pipeline;
 pub use session::{ClientSession, Response};
 pub use subscription::{Invalidated, Message, Subscription};
@@ -132,8 +134,8 @@ impl Client {
     ///
     /// - [`Error::Reply`] if the reply is an error.
     /// - [`Error::Disconnected`] if the connection has ended, or ends before the reply arrives.
-    /// - [`Error::EmptyCommand`] without any word, [`Error::NotACall`] for `SUBSCRIBE` and similar
-    ///   commands.
+    /// - [`Error::EmptyCommand`] without any word, [`Error::NotACall`] for commands that are not
+    ///   answered by one reply, such as `SUBSCRIBE` and `MONITOR`.
     pub async fn call<I>(&self, command: I) -> Result<Reply, Error>
     where
         I: IntoIterator,
@@ -272,10 +274,7 @@ impl fmt::Display for ReplyTo {
 /// A command with its arguments, as it is sent.
 pub(crate) type Request = Vec<Bytes>;
 
-/// The end of the names of the commands that are answered by messages.
-const SUBSCRIBE: &[u8] = b"subscribe";
-
-/// Returns the words of a command, which must be one that is answered by a reply.
+/// Returns the words of a command, which must be one that is answered by one reply.
 fn request<I>(command: I) -> Result<Request, Error>
 where
     I: IntoIterator,
@@ -284,7 +283,22 @@ where
     let words: Request =
         command.into_iter().map(|word| Bytes::copy_from_slice(word.as_ref())).collect();
     let name = words.first().ok_or(Error::EmptyCommand)?;
-    let end = &name[name.len().saturating_sub(SUBSCRIBE.len())..];
-    let by_messages = end.eq_ignore_ascii_case(SUBSCRIBE);
-    if by_messages { Err(Error::NotACall) } else { Ok(words) }
+    if has_one_reply(name, &words[1..]) { Ok(words) } else { Err(Error::NotACall) }
+}
+
+/// The end of the names of the commands that are answered by messages.
+const SUBSCRIBE: &[u8] = b"subscribe";
+
+fn has_one_reply(name: &[u8], arguments: &[Bytes]) -> bool {
+    let is = |word: &[u8], known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+    match name.len() {
+        4 => !is(name, "sync"),
+        5 => !is(name, "psync"),
+        6 if is(name, "client") => match arguments {
+            [reply, how] => !is(reply, "reply") || is(how, "on"),
+            _ => true,
+        },
+        7 => !is(name, "monitor"),
+        long => !name[long.saturating_sub(SUBSCRIBE.len())..].eq_ignore_ascii_case(SUBSCRIBE),
+    }
 }

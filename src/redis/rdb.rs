@@ -11,12 +11,12 @@
 //! Bytes that are corrupt are an [`RdbError`], never a panic, and never need more memory than a
 //! small multiple of their length. All of a value is checked, as with `sanitize-dump-payload yes`.
 //!
-//! `writer` and `reader` have the parts that everything is made of. `encode` and `decode` have the
-//! values, `hash` and `stream` those of these types. `payload` has what `DUMP` adds to a value,
-//! `snapshot` has whole files. `crc64` and `lzf` are algorithms, and `listpack`, `ziplist`,
-//! `zipmap` and `intset` are the compact arrays.
-//!
 //! Source: `rdb.c`, `aof.c`, and experiments with the server.
+
+// `writer` and `reader` have the parts that everything is made of. `encode` and `decode` have the
+// values, `hash` and `stream` those of these types. `payload` has what `DUMP` adds to a value,
+// `snapshot` has whole files. `crc64` and `lzf` are algorithms, and `listpack`, `ziplist`,
+// `zipmap` and `intset` are the compact arrays.
 
 mod append_only;
 mod crc64;

@@ -1,9 +1,7 @@
 //! The server: databases, sessions and everything that they share, as one owned value.
 //!
-//! This file has the state and the contract for driving it. Start with [`Server::handle_input`],
-//! which leads to `dispatch`: the path of a request through the checks that Redis makes. `session`
-//! is what the server knows of a client, `command` has the commands that need the server, `sleep`
-//! models `DEBUG SLEEP`, and `lifecycle` stops and starts the process.
+//! It is driven through [`Server::handle_input`], [`Server::handle_timeout`] and
+//! [`Server::poll_output`].
 //!
 //! # Order within a step
 //!
@@ -12,6 +10,10 @@
 //! are served from the keys that it fed, first come first served, until none can be; the clients
 //! that this released continue with the requests that they had sent meanwhile. No input of another
 //! client comes in between.
+
+// This file has the state and the contract. `dispatch` is the path of a request through the checks
+// that Redis makes. `session` is what the server knows of a client, `command` has the commands that
+// need the server, `sleep` models `DEBUG SLEEP`, and `lifecycle` stops and starts the process.
 
 pub(crate) mod acl;
 pub(crate) mod blocking;

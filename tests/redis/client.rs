@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use stunt_double::Shutdown;
 use stunt_double::redis::{
-    self, Client, ConvertError, Error, FromReply, Pipeline, Protocol, Redis, Reply, ServerOptions,
-    Subscription,
+    self, Client, ConvertError, Error, FromReply, Monitor, Pipeline, Protocol, Redis, Reply,
+    ServerOptions, Subscription,
 };
 use stunt_double::sim::{Disconnected, Latency, Node, Outcome, Sim};
 
@@ -176,4 +177,74 @@ fn a_reply_of_another_type_is_an_error_that_shows_it() {
     assert_eq!(wanted, expected);
     assert_eq!(refused[0].to_string(), "the reply (integer) 256 is not a u8");
     assert_eq!(i64::try_from(Reply::bulk(b"7")), Ok(7));
+}
+
+#[cfg(feature = "lua")]
+#[test]
+fn a_stuck_run_names_the_script_that_does_not_end() {
+    let (mut sim, redis) = world();
+    sim.node_with("a", redis, async |node, redis| {
+        let client = Client::connect(&node, &redis).await?;
+        client.call(["EVAL", "while true do end", "0"]).await?;
+        Ok::<(), Error>(())
+    });
+    let Outcome::Stuck(stuck) = sim.run() else { panic!("nothing kills it") };
+    assert_eq!(stuck.waiting[0].what, ["the reply to EVAL while true do end 0"]);
+}
+
+#[test]
+fn a_monitor_sees_what_the_server_runs_until_it_stops() {
+    let (mut sim, redis) = world();
+    sim.node_with("watcher", redis.clone(), async |node, redis| {
+        let mut monitor = Monitor::connect(&node, &redis).await?;
+        let line = monitor.next().await.expect("it is connected")?;
+        assert_eq!(line, "1735689600.500000 [0 app] \"SELECT\" \"2\"");
+        let line = monitor.next().await.expect("it is connected")?;
+        assert_eq!(line, "1735689601.000000 [2 app] \"SET\" \"k\" \"a \\\"b\\\"\"");
+        let lost = monitor.next().await.expect("the end is told");
+        assert!(matches!(lost, Err(Error::Disconnected(_))), "{lost:?}");
+        assert_eq!(monitor.next().await, None);
+        Ok::<(), Error>(())
+    });
+    sim.node_with("app", redis.clone(), async |node, redis| {
+        let options = redis::ClientOptions { database: 2, ..Default::default() };
+        node.sleep(Duration::from_millis(500)).await;
+        let client = Client::connect_with(&node, &redis, options).await?;
+        node.sleep(Duration::from_millis(500)).await;
+        client.call(["SET", "k", "a \"b\""]).await?;
+        Ok::<(), Error>(())
+    });
+    let at = redis.clone();
+    sim.after(Duration::from_secs(2), move || at.stop(Shutdown::Kill));
+    sim.run().expect_done();
+}
+
+#[test]
+fn a_monitor_is_refused_as_any_command() {
+    let mut sim = Sim::new(1);
+    let options = ServerOptions::default().with_password("secret");
+    let redis = redis::start(&mut sim, options);
+    sim.node_with("a", redis, async |node, redis| {
+        let why = Monitor::connect(&node, &redis).await.expect_err("nobody has logged in");
+        assert_eq!(why.to_string(), "NOAUTH Authentication required.");
+        Ok::<(), Error>(())
+    });
+    sim.run().expect_done();
+}
+
+#[test]
+fn what_is_not_answered_by_one_reply_is_not_a_call() {
+    let (mut sim, redis) = world();
+    sim.node_with("a", redis, async |node, redis| {
+        let client = Client::connect(&node, &redis).await?;
+        for words in
+            ["monitor", "SSUBSCRIBE c", "punsubscribe", "SYNC", "PSYNC ? -1", "CLIENT REPLY SKIP"]
+        {
+            assert_eq!(client.call(words.split(' ')).await, Err(Error::NotACall), "{words}");
+        }
+        assert_eq!(client.call(["CLIENT", "REPLY", "on"]).await, Ok(Reply::OK));
+        assert_eq!(client.call_as::<u8, _>(["CLIENT", "ID"]).await, Ok(1));
+        Ok::<(), Error>(())
+    });
+    sim.run().expect_done();
 }

@@ -39,8 +39,10 @@ pub enum Error {
     Convert(ConvertError),
     /// The call has no words.
     EmptyCommand,
-    /// The command is answered by messages, not by a reply; use a
-    /// [`Subscription`](crate::redis::Subscription).
+    /// The command is not answered by one reply. For `SUBSCRIBE` and its kin use a
+    /// [`Subscription`](crate::redis::Subscription), for `MONITOR` a
+    /// [`Monitor`](crate::redis::Monitor). `CLIENT REPLY OFF` and `SKIP`, `SYNC` and `PSYNC` are for
+    /// clients that speak bytes.
     NotACall,
 }
 
@@ -58,9 +60,10 @@ impl fmt::Display for Error {
             }
             Error::Convert(value) => value.fmt(f),
             Error::EmptyCommand => f.write_str("a call needs at least one word"),
-            Error::NotACall => {
-                f.write_str("SUBSCRIBE and similar commands have no reply: use a Subscription")
-            }
+            Error::NotACall => f.write_str(
+                "this command is not answered by one reply: use a Subscription for SUBSCRIBE, \
+                     and a Monitor for MONITOR",
+            ),
         }
     }
 }

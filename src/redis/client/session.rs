@@ -5,6 +5,7 @@ use crate::Instant;
 use crate::redis::reply::{ErrorReply, Reply};
 use crate::sim::service::{Session, Waiter, Wakes};
 use bytes::Bytes;
+use smol_str::SmolStr;
 use std::collections::VecDeque;
 
 /// A message from a server to a client.
@@ -38,6 +39,8 @@ pub struct ClientSession {
     /// Number of replies that have arrived.
     answered: u64,
     messages: VecDeque<Message>,
+    /// What the server tells a monitor.
+    lines: VecDeque<SmolStr>,
     /// Number of subscriptions, and ends of subscriptions, that the server has confirmed.
     confirmed: u64,
     listener: Waiter,
@@ -93,6 +96,10 @@ impl ClientSession {
         self.messages.pop_front().ok_or(&mut self.listener)
     }
 
+    pub(super) fn take_line(&mut self) -> Result<SmolStr, &mut Waiter> {
+        self.lines.pop_front().ok_or(&mut self.listener)
+    }
+
     /// Number of subscriptions, and ends of subscriptions, that the server has confirmed.
     pub(super) fn confirmed(&self) -> u64 {
         self.confirmed
@@ -130,6 +137,11 @@ impl Session<Vec<Bytes>, Response> for ClientSession {
             // No call is outstanding, so the error refuses a subscription.
             Response::Reply(Reply::Error(error)) if self.slot(self.answered).is_none() => {
                 self.refused = Some(error);
+                wakes.wake(&mut self.listener);
+            }
+            // Nor is this a reply: the client is a monitor.
+            Response::Reply(Reply::Simple(line)) if self.slot(self.answered).is_none() => {
+                self.lines.push_back(line);
                 wakes.wake(&mut self.listener);
             }
             Response::Reply(reply) => {
