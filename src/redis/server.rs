@@ -489,6 +489,7 @@ impl Server {
 
     /// Sends the databases' events to their subscribers.
     pub(crate) fn publish_events(&mut self) {
+        self.invalidate_for_others();
         if self.config.events.is_silent() {
             return;
         }

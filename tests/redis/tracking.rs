@@ -78,6 +78,33 @@ fn an_overlap_of_later_prefixes_is_an_error_before_the_reply() {
 }
 
 #[test]
+fn others_are_told_before_what_the_rest_of_a_transaction_or_a_script_sends() {
+    let mut rig = tracking("");
+    rig.send(1, "SUBSCRIBE c");
+    rig.send(1, "GET a");
+    rig.told(1);
+    rig.script(2, &[("MULTI", "OK"), ("SET a 1", "QUEUED"), ("PUBLISH c x", "QUEUED")]);
+    rig.say(2, "EXEC");
+    let message = ">[\"message\", \"c\", \"x\"]".to_owned();
+    assert_eq!(rig.told(1), [invalid("\"a\""), message.clone()]);
+    rig.say(2, "CONFIG SET notify-keyspace-events KA");
+    rig.send(1, "SUBSCRIBE __keyspace@0__:a");
+    rig.send(1, "GET a");
+    rig.told(1);
+    rig.say(2, "SET a 2");
+    let event = ">[\"message\", \"__keyspace@0__:a\", \"set\"]".to_owned();
+    assert_eq!(rig.told(1), [invalid("\"a\""), event]);
+    // Its own changes are told to a client after the reply.
+    rig.send(1, "GET a");
+    rig.say(2, "CONFIG SET notify-keyspace-events ''");
+    rig.told(1);
+    rig.script(1, &[("MULTI", "OK"), ("SET a 1", "QUEUED"), ("PUBLISH c x", "QUEUED")]);
+    rig.send(1, "EXEC");
+    let told = rig.told(1);
+    assert_eq!(told.last(), Some(&invalid("\"a\"")), "{told:?}");
+}
+
+#[test]
 fn opting_in_is_for_the_next_command_or_transaction() {
     let mut rig = tracking("OPTIN");
     rig.say(1, "GET a");

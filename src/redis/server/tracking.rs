@@ -6,8 +6,9 @@
 //! instead, and nothing is remembered: every change of a matching key is sent, all changes of one
 //! step in one message.
 //!
-//! An invalidation follows the reply of the command that caused it. It goes to the client itself in
-//! RESP3, or to the connection that the client redirects to; in RESP2 only a redirection to a
+//! An invalidation is sent at once, before anything else that the rest of a transaction or a script
+//! sends; to the client whose own command caused it, it is sent after the reply. It goes to the
+//! client itself in RESP3, or to the connection that the client redirects to; in RESP2 only a redirection to a
 //! subscriber can receive it.
 //!
 //! The databases collect the changed keys while anybody tracks or anything is remembered. The real
@@ -213,6 +214,27 @@ impl Server {
         }
         if self.tracking.clients.is_empty() && self.tracking.readers.is_empty() {
             self.observe_for_tracking();
+        }
+    }
+
+    /// Sends the invalidations for what has changed so far to all but the client whose request runs.
+    #[inline]
+    pub(super) fn invalidate_for_others(&mut self) {
+        if self.tracking.is_on {
+            self.send_to_others();
+        }
+    }
+
+    #[cold]
+    fn send_to_others(&mut self) {
+        self.note_changes();
+        let current = self.tracking.current;
+        let due = std::mem::take(&mut self.tracking.due);
+        let (own, others): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|(client, _)| Some(*client) == current);
+        self.tracking.due = own;
+        for (client, keys) in others {
+            self.send_invalidation(client, keys);
         }
     }
 
