@@ -255,14 +255,7 @@ impl Interpreter {
         (stop_at, why): (u64, Stop),
     ) -> mlua::Result<Result<(Reply, bool), (String, Option<String>, bool)>> {
         let lua = &self.lua;
-        let list = |items: &[&[u8]]| -> mlua::Result<Table> {
-            let table = lua.create_table_with_capacity(items.len(), 0)?;
-            for (index, item) in items.iter().enumerate() {
-                table.raw_set(index + 1, lua.create_string(item)?)?;
-            }
-            Ok(table)
-        };
-        let (keys, args) = (list(keys)?, list(args)?);
+        let (keys, args) = (convert::list(lua, keys)?, convert::list(lua, args)?);
         if kind == Kind::Eval {
             self.globals.raw_set("KEYS", &keys)?;
             self.globals.raw_set("ARGV", &args)?;
@@ -285,15 +278,15 @@ impl Interpreter {
             self.slot.fill(answer);
             lua.set_memory_limit(MEMORY)?;
             match kind {
-                Kind::Eval => self.run.call::<(bool, Value)>(&script.0),
+                Kind::Eval => self.run.call::<(bool, Value, bool)>(&script.0),
                 Kind::Functions => self.run.call((&script.0, keys, args)),
             }
         });
         lua.set_memory_limit(UNLIMITED)?;
-        let (ok, value) = called?;
+        let (ok, value, has_only_elements) = called?;
         match (ok, value) {
             (true, value) => {
-                let reply = convert::to_reply(&value, self.meter.protocol())?;
+                let reply = convert::to_reply(&value, has_only_elements, self.meter.protocol())?;
                 let counted = match (&reply, &value) {
                     (Reply::Error(_), Value::Table(table)) => convert::is_counted(table)?,
                     _ => false,

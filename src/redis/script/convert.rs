@@ -11,7 +11,7 @@ use super::table::{self, UNORDERED};
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::number;
 use crate::redis::version::Numbers;
-use mlua::{Lua, Table, Value};
+use mlua::{BString, Either, Lua, Table, Value};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
@@ -116,8 +116,16 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Returns a script's result as a reply. `protocol` is the script's, which decides about booleans.
-pub(super) fn to_reply(value: &Value, protocol: Protocol) -> mlua::Result<Reply> {
-    nested(value, protocol, 0)
+/// A table that `has_only_elements` is an array, without a look at its fields.
+pub(super) fn to_reply(
+    value: &Value,
+    has_only_elements: bool,
+    protocol: Protocol,
+) -> mlua::Result<Reply> {
+    match value {
+        Value::Table(table) if has_only_elements => elements_to_reply(table, protocol, 1),
+        _ => nested(value, protocol, 0),
+    }
 }
 
 fn nested(value: &Value, protocol: Protocol, depth: usize) -> mlua::Result<Reply> {
@@ -178,8 +186,21 @@ fn table_to_reply(table: &Table, protocol: Protocol, depth: usize) -> mlua::Resu
         let items = table::pairs(&set).map(|pair| nested(&pair?.0, protocol, depth));
         return Ok(Reply::Set(items.collect::<mlua::Result<_>>()?));
     }
+    elements_to_reply(table, protocol, depth)
+}
+
+fn elements_to_reply(table: &Table, protocol: Protocol, depth: usize) -> mlua::Result<Reply> {
     let items = table::elements(table).map(|item| nested(&item?, protocol, depth));
     Ok(Reply::Array(items.collect::<mlua::Result<_>>()?))
+}
+
+/// Returns a list of texts.
+pub(super) fn list(lua: &Lua, items: &[&[u8]]) -> mlua::Result<Table> {
+    // What is UTF-8 needs no reference of its own on its way.
+    lua.create_sequence_from(items.iter().map(|item| match std::str::from_utf8(item) {
+        Ok(text) => Either::Left(text),
+        Err(_) => Either::Right(BString::from(*item)),
+    }))
 }
 
 /// Refuses a table whose order depends on addresses.

@@ -273,15 +273,22 @@ end
 
 local sandbox = {}
 
--- Calls a function. Returns whether it succeeded, and its first result or the error as a table. The
--- numbers of tables begin anew.
+-- Returns a value, and whether it is a table with nothing beside its elements.
+local function with_shape(value)
+  if type(value) ~= 'table' then return value end
+  local length = #value
+  return value, next(value, length > 0 and length or nil) == nil
+end
+
+-- Calls a function. Returns whether it succeeded, and its first result with its shape or the error
+-- as a table. The numbers of tables begin anew.
 function sandbox.run(f, keys, args)
   if count > 0 then
     count = 0
     numbers = setmetatable({}, { __mode = 'k' })
   end
-  if not keys then return xpcall(function() return (f()) end, native.error_handler) end
-  return xpcall(function() return (f(keys, args)) end, native.error_handler)
+  if not keys then return xpcall(function() return with_shape((f())) end, native.error_handler) end
+  return xpcall(function() return with_shape((f(keys, args))) end, native.error_handler)
 end
 
 -- Freezes all globals. Returns the table that stands for them.
