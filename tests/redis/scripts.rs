@@ -430,6 +430,25 @@ fn protected_calls_keep_all_results() {
 }
 
 #[test]
+fn a_coroutine_hands_over_thousands_of_values() {
+    let script = "local t = {} for i = 1, tonumber(ARGV[1]) do t[i] = i end
+        local co = coroutine.create(function(...)
+            local n = select('#', ...)
+            coroutine.yield(unpack(t))
+            return n
+        end)
+        local function count(...) return select('#', ...) end
+        local first = count(coroutine.resume(co, unpack(t)))
+        local ok, n = coroutine.resume(co)
+        return {first, n}";
+    let mut machine = Machine::new();
+    for count in [10, 1_000, 5_000, 7_500] {
+        let answer = machine.ask(1, &["EVAL", script, "0", &count.to_string()]);
+        assert_eq!(answer, format!("[{}, {count}]", count + 1));
+    }
+}
+
+#[test]
 fn nothing_of_a_run_outlives_it() {
     let mut machine = Machine::new();
     for script in [
