@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use stunt_double::Shutdown;
-use stunt_double::redis::{AppendFsync, SavePoint, ServerOptions};
+use stunt_double::redis::{AppendFsync, SavePoint, ServerOptions, Version};
 
 const ENDS: [Shutdown; 3] = [Shutdown::Clean, Shutdown::Kill, Shutdown::PowerLoss];
 
@@ -321,6 +321,43 @@ fn a_snapshot_is_read_in_compact_encodings() {
         }
         check(&mut rig, 2, true);
         assert_eq!(rig.say(2, "SMEMBERS s"), "[\"1\", \"2\", \"3\"]");
+    }
+}
+
+/// As the real servers: keys of 4 and of 22 bytes, with values of 30.
+#[test]
+fn the_key_counts_for_the_encoding_of_a_string_that_is_read_from_a_file() {
+    let check = |rig: &mut Rig, client: u64, expected: [&str; 3], at: &str| {
+        for (key, encoding) in ["kkk1", "kkkkkkkkkkkkkkkkkkkkk1", "kkk2"].into_iter().zip(expected)
+        {
+            let answer = rig.say(client, &format!("OBJECT ENCODING {key}"));
+            assert_eq!(answer, format!("\"{encoding}\""), "{at}: {key}");
+        }
+    };
+    for (version, expected) in [
+        (Version::Redis8_0, ["embstr", "embstr", "embstr"]),
+        (Version::Redis8_2, ["embstr", "raw", "raw"]),
+        (Version::Redis8_6, ["embstr", "raw", "embstr"]),
+        (Version::Valkey8_1, ["embstr", "raw", "embstr"]),
+        (Version::Valkey9_1, ["embstr", "embstr", "embstr"]),
+    ] {
+        for append_only in [false, true] {
+            let mut options = none().with_version(version);
+            if append_only {
+                options = options.with_append_only(AppendFsync::Always);
+            }
+            let mut rig = Rig::with(options);
+            let value = "v".repeat(30);
+            rig.say(1, &format!("SET kkk1 {value}"));
+            rig.say(1, &format!("SET kkkkkkkkkkkkkkkkkkkkk1 {value}"));
+            rig.say(1, &format!("SET kkk2 {value} EX 1000"));
+            check(&mut rig, 1, expected, "set");
+            rig.script(1, &[("DEBUG RELOAD", "OK")]);
+            check(&mut rig, 1, expected, "reloaded");
+            rig.script(1, &[("SAVE", "OK")]);
+            end(&mut rig, Shutdown::Kill);
+            check(&mut rig, 2, expected, "restarted");
+        }
     }
 }
 

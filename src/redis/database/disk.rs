@@ -79,6 +79,7 @@ impl Database {
         }
         let clock = self.clock_of_new();
         self.keyspace.entries_mut().for_each(|entry| entry.clock = clock);
+        self.settle_all_embeddings();
     }
 
     /// Adds keys from disk, which replace existing ones of the same name without an event.
@@ -99,6 +100,7 @@ impl Database {
             }
             let slot = self.keyspace.insert(&entry.key, entry.value.clone(), self.clock_of_new());
             self.set_expiry(slot, entry.expires_at());
+            self.settle_embedding(slot, false);
         }
         loaded
     }
@@ -108,10 +110,12 @@ impl Database {
         for value in self.keyspace.values_mut() {
             value.reencode(&self.limits, self.profile.encodings);
         }
+        self.settle_all_embeddings();
     }
 
     /// Re-encodes all values as if the commands of an append-only file had been run.
     pub(crate) fn replay(&mut self) {
         self.keyspace.values_mut().for_each(Value::replay);
+        self.settle_all_embeddings();
     }
 }

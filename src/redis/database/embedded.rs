@@ -4,9 +4,9 @@
 //! (`version/embedding.rs`), the database decides once the value has its place.
 
 use super::Database;
-use super::keyspace::{NEVER, Slot};
+use super::keyspace::{Entry, NEVER, Slot};
 use crate::redis::value::{StringEncoding, Value};
-use crate::redis::version::Placed;
+use crate::redis::version::{Embedding, Placed};
 
 impl Database {
     /// Greatest length of a value that may be embedded.
@@ -34,13 +34,24 @@ impl Database {
     fn embed_beside_key(&mut self, slot: Slot, expired_before: bool) {
         let rule = self.profile.encodings.embedding;
         self.keyspace.resized(slot);
-        let entry = self.keyspace.entry_mut(slot);
-        let (key, expires) = (entry.key.len(), entry.expires_at() != NEVER);
-        if let Value::String(string) = &mut entry.value
-            && string.encoding() == StringEncoding::Embstr
-            && !rule.embeds(Placed { key, value: string.len(), expires, expired_before })
-        {
-            string.make_raw();
+        settle(rule, self.keyspace.entry_mut(slot), expired_before);
+    }
+
+    /// Decides which strings are embedded after all were read from a file.
+    pub(super) fn settle_all_embeddings(&mut self) {
+        let rule = self.profile.encodings.embedding;
+        if rule.beside_key {
+            self.keyspace.entries_mut().for_each(|entry| settle(rule, entry, false));
         }
+    }
+}
+
+fn settle(rule: Embedding, entry: &mut Entry, expired_before: bool) {
+    let (key, expires) = (entry.key.len(), entry.expires_at() != NEVER);
+    if let Value::String(string) = &mut entry.value
+        && string.encoding() == StringEncoding::Embstr
+        && !rule.embeds(Placed { key, value: string.len(), expires, expired_before })
+    {
+        string.make_raw();
     }
 }
