@@ -324,22 +324,22 @@ fn a_snapshot_is_read_in_compact_encodings() {
     }
 }
 
-/// As the real servers: keys of 4 and of 22 bytes, with values of 30.
+/// As the real servers: keys of 4, 22 and 33 bytes, with values of 30 and of 8.
 #[test]
 fn the_key_counts_for_the_encoding_of_a_string_that_is_read_from_a_file() {
-    let check = |rig: &mut Rig, client: u64, expected: [&str; 3], at: &str| {
-        for (key, encoding) in ["kkk1", "kkkkkkkkkkkkkkkkkkkkk1", "kkk2"].into_iter().zip(expected)
-        {
+    let keys = ["kkk1".to_owned(), "k".repeat(22), "kkk2".to_owned(), "k".repeat(33)];
+    let check = |rig: &mut Rig, client: u64, expected: [&str; 4], at: &str| {
+        for (key, encoding) in keys.iter().zip(expected) {
             let answer = rig.say(client, &format!("OBJECT ENCODING {key}"));
             assert_eq!(answer, format!("\"{encoding}\""), "{at}: {key}");
         }
     };
     for (version, expected) in [
-        (Version::Redis8_0, ["embstr", "embstr", "embstr"]),
-        (Version::Redis8_2, ["embstr", "raw", "raw"]),
-        (Version::Redis8_6, ["embstr", "raw", "embstr"]),
-        (Version::Valkey8_1, ["embstr", "raw", "embstr"]),
-        (Version::Valkey9_1, ["embstr", "embstr", "embstr"]),
+        (Version::Redis8_0, ["embstr", "embstr", "embstr", "embstr"]),
+        (Version::Redis8_2, ["embstr", "raw", "raw", "embstr"]),
+        (Version::Redis8_6, ["embstr", "raw", "embstr", "embstr"]),
+        (Version::Valkey8_1, ["embstr", "raw", "embstr", "raw"]),
+        (Version::Valkey9_1, ["embstr", "embstr", "embstr", "embstr"]),
     ] {
         for append_only in [false, true] {
             let mut options = none().with_version(version);
@@ -348,15 +348,21 @@ fn the_key_counts_for_the_encoding_of_a_string_that_is_read_from_a_file() {
             }
             let mut rig = Rig::with(options);
             let value = "v".repeat(30);
-            rig.say(1, &format!("SET kkk1 {value}"));
-            rig.say(1, &format!("SET kkkkkkkkkkkkkkkkkkkkk1 {value}"));
-            rig.say(1, &format!("SET kkk2 {value} EX 1000"));
+            rig.say(1, &format!("SET {} {value}", keys[0]));
+            rig.say(1, &format!("SET {} {value}", keys[1]));
+            rig.say(1, &format!("SET {} {value} EX 1000", keys[2]));
+            rig.say(1, &format!("SET {} vvvvvvvv EX 1000", keys[3]));
             check(&mut rig, 1, expected, "set");
-            rig.script(1, &[("DEBUG RELOAD", "OK")]);
-            check(&mut rig, 1, expected, "reloaded");
             rig.script(1, &[("SAVE", "OK")]);
             end(&mut rig, Shutdown::Kill);
-            check(&mut rig, 2, expected, "restarted");
+            // Its last string fits where it is set, but not where it is loaded with its time.
+            let loaded = match (version, expected) {
+                (Version::Redis8_2, [a, b, c, _]) => [a, b, c, "raw"],
+                _ => expected,
+            };
+            check(&mut rig, 2, if append_only { expected } else { loaded }, "restarted");
+            rig.script(2, &[("DEBUG RELOAD", "OK")]);
+            check(&mut rig, 2, loaded, "reloaded");
         }
     }
 }

@@ -56,11 +56,14 @@ impl Database {
     /// Replaces all keys with those of a file, as [`load`](Database::load) does. If expiry is
     /// suspended, expired keys stay.
     pub(crate) fn adopt(&mut self, keyspace: Keyspace, now: Instant) -> Loaded {
-        if self.expired_by > i64::MIN {
-            return self.load(keyspace, now);
-        }
-        self.replace_all(keyspace);
-        Loaded { kept: self.keyspace.len() as u64, expired: 0 }
+        let loaded = if self.expired_by > i64::MIN {
+            self.load(keyspace, now)
+        } else {
+            self.replace_all(keyspace);
+            Loaded { kept: self.keyspace.len() as u64, expired: 0 }
+        };
+        self.settle_all_embeddings(true);
+        loaded
     }
 
     /// Removes all keys from memory, but not from disk.
@@ -79,7 +82,6 @@ impl Database {
         }
         let clock = self.clock_of_new();
         self.keyspace.entries_mut().for_each(|entry| entry.clock = clock);
-        self.settle_all_embeddings();
     }
 
     /// Adds keys from disk, which replace existing ones of the same name without an event.
@@ -110,12 +112,12 @@ impl Database {
         for value in self.keyspace.values_mut() {
             value.reencode(&self.limits, self.profile.encodings);
         }
-        self.settle_all_embeddings();
+        self.settle_all_embeddings(true);
     }
 
     /// Re-encodes all values as if the commands of an append-only file had been run.
     pub(crate) fn replay(&mut self) {
         self.keyspace.values_mut().for_each(Value::replay);
-        self.settle_all_embeddings();
+        self.settle_all_embeddings(false);
     }
 }

@@ -34,23 +34,23 @@ impl Database {
     fn embed_beside_key(&mut self, slot: Slot, expired_before: bool) {
         let rule = self.profile.encodings.embedding;
         self.keyspace.resized(slot);
-        settle(rule, self.keyspace.entry_mut(slot), expired_before);
+        settle(rule, self.keyspace.entry_mut(slot), expired_before, false);
     }
 
-    /// Decides which strings are embedded after all were read from a file.
-    pub(super) fn settle_all_embeddings(&mut self) {
+    /// Decides which strings are embedded after all were read from a file, or set again.
+    pub(super) fn settle_all_embeddings(&mut self, loaded: bool) {
         let rule = self.profile.encodings.embedding;
         if rule.beside_key {
-            self.keyspace.entries_mut().for_each(|entry| settle(rule, entry, false));
+            self.keyspace.entries_mut().for_each(|entry| settle(rule, entry, false, loaded));
         }
     }
 }
 
-fn settle(rule: Embedding, entry: &mut Entry, expired_before: bool) {
+fn settle(rule: Embedding, entry: &mut Entry, expired_before: bool, loaded: bool) {
     let (key, expires) = (entry.key.len(), entry.expires_at() != NEVER);
     if let Value::String(string) = &mut entry.value
         && string.encoding() == StringEncoding::Embstr
-        && !rule.embeds(Placed { key, value: string.len(), expires, expired_before })
+        && !rule.embeds(Placed { key, value: string.len(), expires, expired_before, loaded })
     {
         string.make_raw();
     }

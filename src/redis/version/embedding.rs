@@ -20,7 +20,8 @@ pub(crate) struct Embedding {
     pub(crate) former_expiry: usize,
     /// What an expiry time takes beside a long key.
     pub(crate) expiry_of_long_key: usize,
-    /// Beside a long key, the last values that fit without an expiry time also fit with a new one.
+    /// Beside a long key, the last values that fit without an expiry time also fit with a new one,
+    /// unless both are read from a file.
     pub(crate) spares_last: bool,
 }
 
@@ -35,6 +36,8 @@ pub(crate) struct Placed {
     pub(crate) expires: bool,
     /// The value that it replaces had an expiry time.
     pub(crate) expired_before: bool,
+    /// Both are read from a file.
+    pub(crate) loaded: bool,
 }
 
 impl Embedding {
@@ -59,14 +62,15 @@ impl Embedding {
 
     /// Returns whether a string is embedded beside its key.
     pub(crate) fn embeds(&self, string: Placed) -> bool {
-        let Placed { key, value, expires, expired_before } = string;
+        let Placed { key, value, expires, expired_before, loaded } = string;
         let is_long = key >= LONG_KEY;
         let length = key + value;
         let taken = |applies: bool, bytes: usize| if applies { bytes } else { 0 };
         let expiry = taken(expires, self.expiry)
             .max(taken(expired_before, self.former_expiry))
             .max(taken(expires && is_long, self.expiry_of_long_key));
-        let spared = self.spares_last && is_long && !expired_before && length + 1 >= self.most;
+        let spared = self.spares_last && is_long && !expired_before && !loaded;
+        let spared = spared && length + 1 >= self.most;
         let expiry = if spared { 0 } else { expiry };
         length + taken(is_long, self.long_key) + expiry <= self.most
     }
