@@ -137,8 +137,8 @@
 //!   is made from its name. A restart keeps what it knew.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
-//! - *Later versions*: `COMMAND DOCS` has the summaries, and the `HELP` of some containers has the
-//!   lines, of 7.0.15. Modules, `GEOSEARCH … BYPOLYGON`, rules about databases in users
+//! - *Later versions*: `COMMAND DOCS` describes the commands that 7.0.15 has as 7.0.15 does, with
+//!   its summaries, arguments and history, and the `HELP` of some containers has its lines. Modules, `GEOSEARCH … BYPOLYGON`, rules about databases in users
 //!   (Valkey 9.1) and `SHUTDOWN SAFE` and `FAILOVER` (Valkey 9.0) are not modelled.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG
 //!   DIGEST` returns the real server's digest; what `DEBUG LISTPACK` prints, nobody sees. Where
