@@ -6,8 +6,8 @@
 
 use crate::both::{Told, unordered};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use stunt_double::redis::Reply;
 use stunt_double::redis::resp::ReplyParser;
+use stunt_double::redis::{ErrorReply, Reply};
 
 /// A request's words.
 pub(crate) type Words = Vec<Vec<u8>>;
@@ -34,6 +34,8 @@ enum Settled {
     Rules,
     /// Not the order of libraries and of their functions.
     Functions,
+    /// Not which of several names exists already: they are looked at in the order of a hash table.
+    Collision,
     /// Not the times at which a stream's consumers were seen, which are in its dump.
     Dump,
     /// Not the last units, up to this many.
@@ -67,6 +69,7 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
         "DUMP" if first => Settled::Shape,
         "DUMP" => Settled::Dump,
         "FUNCTION" if second("LIST") || second("DUMP") => Settled::Functions,
+        "FUNCTION" if second("LOAD") || second("RESTORE") => Settled::Collision,
         "ACL" if second("LIST") || second("GETUSER") => Settled::Rules,
         "CONFIG" => Settled::Pairs,
         "HGETALL" if first => Settled::Pairs,
@@ -198,6 +201,14 @@ fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
                 real.0 == ours.0 && alike(settled, &real.1, &ours.1)
             };
             real.len() == ours.len() && real.iter().zip(ours).all(same)
+        }
+        (Settled::Collision, Reply::Error(real), Reply::Error(ours)) => {
+            let unnamed = |error: &ErrorReply| {
+                let text = error.to_string();
+                let name = text.strip_suffix(" already exists")?.split(' ').nth(2)?.to_owned();
+                Some(text.replace(&name, "…"))
+            };
+            real == ours || (unnamed(real).is_some() && unnamed(real) == unnamed(ours))
         }
         (Settled::Functions, Reply::Bulk(real), Reply::Bulk(ours)) => real.len() == ours.len(),
         (Settled::Functions, real, ours) => in_any_order(real) == in_any_order(ours),
