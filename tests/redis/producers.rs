@@ -138,6 +138,25 @@ fn replicas_are_sent_what_a_reader_has_claimed() {
 }
 
 #[test]
+fn a_claim_is_sent_whatever_the_count_of_deliveries() {
+    let lines = [
+        "XADD s 1-1 a 1",
+        "XADD s 1-2 a 1",
+        "XGROUP CREATE s g 0",
+        "XREADGROUP GROUP g c COUNT 1 STREAMS s >",
+        // As if it had never been delivered, and one that was not.
+        "XCLAIM s g c 0 1-1 RETRYCOUNT 0",
+        "XCLAIM s g c 0 1-2 FORCE RETRYCOUNT 0",
+        "XREADGROUP GROUP g d COUNT 2 CLAIM 0 STREAMS s >",
+    ];
+    let told = sent(Version::Redis8_6, &lines);
+    let now = told[3].split(' ').nth(8).expect("the time of the delivery").to_owned();
+    let claim =
+        |id: &str| format!("XCLAIM s g d 0 {id} TIME {now} RETRYCOUNT 1 FORCE JUSTID LASTID 1-1");
+    assert_eq!(told[6], format!("MULTI {} {} EXEC", claim("1-1"), claim("1-2")));
+}
+
+#[test]
 fn a_reader_gets_what_was_idle_for_longest_before_what_is_new() {
     let mut rig = rig();
     for line in ["XADD s 1-1 a 1", "XADD s 1-2 a 2", "XADD s 1-3 a 3", "XGROUP CREATE s g 0"] {
@@ -169,32 +188,97 @@ fn a_reader_gets_what_was_idle_for_longest_before_what_is_new() {
     assert_eq!(rig.say(1, "XPENDING s g"), "[3, \"1-1\", \"1-3\", [[\"d\", \"3\"]]]");
 }
 
-#[test]
-fn a_reader_waits_until_an_entry_is_idle() {
+/// Returns a rig with entries `1-1` to `1-n`, which a consumer has just read.
+fn rig_with_pending(n: u32) -> Rig {
     let mut rig = rig();
-    rig.say(1, "XADD s 1-1 a 1");
+    for seq in 1..=n {
+        rig.say(1, &format!("XADD s 1-{seq} a 1"));
+    }
     rig.say(1, "XGROUP CREATE s g 0");
     rig.say(1, "XREADGROUP GROUP g c STREAMS s >");
+    rig
+}
+
+/// The reply to a reader that has claimed an entry.
+fn claimed(id: &str, idle: u32, deliveries: u32) -> String {
+    format!("[[\"s\", [[\"{id}\", [\"a\", \"1\"], {idle}, {deliveries}]]]]")
+}
+
+#[test]
+fn a_reader_waits_until_an_entry_is_idle() {
+    let mut rig = rig_with_pending(1);
     rig.send(2, "XREADGROUP GROUP g d BLOCK 1000 CLAIM 300 STREAMS s >");
-    rig.pass_ms(299);
+    // The server hears of an entry when its time has passed.
+    rig.pass_ms(300);
     assert!(rig.told(2).is_empty());
     rig.pass_ms(1);
-    assert_eq!(rig.told(2), ["[[\"s\", [[\"1-1\", [\"a\", \"1\"], 300, 1]]]]"]);
+    assert_eq!(rig.told(2), [claimed("1-1", 301, 1)]);
     // An entry that is acknowledged, or delivered again, in time is not claimed then.
     rig.send(2, "XREADGROUP GROUP g d BLOCK 1000 CLAIM 300 STREAMS s >");
-    rig.send(3, "XREADGROUP GROUP g e BLOCK 500 CLAIM 300 STREAMS s >");
+    rig.send(3, "XREADGROUP GROUP g e BLOCK 600 CLAIM 300 STREAMS s >");
     rig.pass_ms(200);
     rig.say(1, "XCLAIM s g c 0 1-1");
-    rig.pass_ms(299);
+    rig.pass_ms(300);
     assert!(rig.told(2).is_empty());
     rig.pass_ms(1);
     // The first that waits is the first that is served. The other one waits until its time is up.
-    assert_eq!(rig.told(2), ["[[\"s\", [[\"1-1\", [\"a\", \"1\"], 300, 3]]]]"]);
+    assert_eq!(rig.told(2), [claimed("1-1", 301, 3)]);
+    assert!(rig.told(3).is_empty());
+    rig.pass_ms(99);
     assert_eq!(rig.told(3), ["nil array"]);
     rig.send(2, "XREADGROUP GROUP g d BLOCK 1000 CLAIM 300 STREAMS s >");
     rig.say(1, "XACK s g 1-1");
     rig.pass_ms(1_000);
     assert_eq!(rig.told(2), ["nil array"]);
+}
+
+#[test]
+fn readers_that_wait_for_idle_entries_are_served_in_the_order_in_which_they_were_blocked() {
+    let mut rig = rig_with_pending(4);
+    let order = [5, 2, 6, 4, 3];
+    (2..=6).for_each(|client| assert_eq!(rig.say(client, "PING"), "PONG"));
+    for client in order {
+        rig.send(client, "XREADGROUP GROUP g d BLOCK 500 COUNT 1 CLAIM 300 STREAMS s >");
+        rig.pass_ms(1);
+    }
+    rig.pass_ms(296);
+    for (client, seq) in order.into_iter().zip(1..=4) {
+        assert_eq!(rig.told(client), [claimed(&format!("1-{seq}"), 301, 1)], "client {client}");
+    }
+    assert!(rig.told(3).is_empty());
+}
+
+#[test]
+fn a_reader_waits_for_what_becomes_pending_after_it() {
+    let mut rig = rig_with_pending(1);
+    rig.say(1, "XACK s g 1-1");
+    rig.send(2, "XREADGROUP GROUP g d BLOCK 1000 CLAIM 300 STREAMS s >");
+    rig.pass_ms(100);
+    rig.say(1, "XCLAIM s g c 0 1-1 FORCE");
+    // The command runs once in vain after 301 ms, and notes the time of what is pending now.
+    rig.pass_ms(300);
+    assert!(rig.told(2).is_empty());
+    rig.pass_ms(1);
+    assert_eq!(rig.told(2), [claimed("1-1", 301, 2)]);
+}
+
+#[test]
+fn a_reader_whose_entry_is_idle_during_a_pause_begins_anew_when_it_ends() {
+    for mode in ["WRITE", "ALL"] {
+        let mut rig = rig_with_pending(1);
+        rig.send(2, "XREADGROUP GROUP g d BLOCK 500 CLAIM 300 STREAMS s >");
+        rig.send(3, "XREADGROUP GROUP g e BLOCK 500 CLAIM 300 STREAMS s >");
+        rig.say(1, &format!("CLIENT PAUSE 1000 {mode}"));
+        rig.pass_ms(999);
+        // Their time is over, but they are no longer blocked for it.
+        assert!(rig.told(2).is_empty() && rig.told(3).is_empty(), "{mode}");
+        rig.pass_ms(1);
+        assert_eq!(rig.told(2), [claimed("1-1", 1_000, 1)], "{mode}");
+        rig.pass_ms(300);
+        assert!(rig.told(3).is_empty(), "{mode}");
+        rig.pass_ms(1);
+        assert_eq!(rig.told(3), [claimed("1-1", 301, 2)], "{mode}");
+    }
 }
 
 #[test]

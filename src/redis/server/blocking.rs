@@ -53,7 +53,7 @@ pub(crate) struct Blocking {
     deadlines: BTreeSet<(Instant, ClientId)>,
     /// When a client that waits for a sync of the append-only file may have what it waits for.
     pub(crate) next_sync: Option<Instant>,
-    /// When commands run again because entries of streams are idle.
+    /// When keys count as fed because entries of streams are idle.
     pub(super) idle_waits: IdleWaits,
     /// The deadline of the wait whose command runs again.
     again: Option<Option<Instant>>,
@@ -97,8 +97,7 @@ impl Blocking {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let deadline = self.deadlines.first().map(|(at, _)| *at);
-        deadline.into_iter().chain(self.idle_waits.next()).min()
+        self.deadlines.first().map(|(at, _)| *at)
     }
 
     /// Returns the clients whose deadline has passed, in order of their deadlines.
@@ -109,7 +108,6 @@ impl Blocking {
     /// Moves every deadline, because the clock by which they were set was set itself.
     pub(crate) fn move_deadlines(&mut self, to: impl Fn(Instant) -> Instant) {
         self.deadlines.clear();
-        self.idle_waits.move_all(&to);
         for (client, blocked) in &mut self.clients {
             if let Some(deadline) = &mut blocked.deadline {
                 *deadline = to(*deadline);
@@ -141,8 +139,9 @@ impl Blocking {
         let queued = databases.iter().flat_map(|db| db.observers.awaited.values());
         let queued: usize = queued.map(VecDeque::len).sum();
         ensure(queued == places, || format!("{places} waits, and {queued} places in queues"))?;
-        for client in self.idle_waits.clients() {
-            ensure(self.is_blocked(client), || format!("client {client} waits for idle entries"))?;
+        for (database, key) in self.idle_waits.keys() {
+            let waits = databases[*database].observers.awaited.contains_key(key);
+            ensure(waits, || format!("nobody waits for idle entries of key {key}"))?;
         }
         let timed = self.clients.values().filter(|blocked| blocked.deadline.is_some()).count();
         let deadlines = self.deadlines.len();
@@ -186,7 +185,6 @@ impl Blocking {
         if let Some(deadline) = blocked.deadline {
             self.deadlines.remove(&(deadline, client));
         }
-        self.idle_waits.forget(client);
         let awaited = &mut databases[blocked.database].observers.awaited;
         for key in &blocked.keys {
             if let Some(queue) = awaited.get_mut(key) {
@@ -196,6 +194,7 @@ impl Blocking {
                 }
                 if queue.is_empty() {
                     awaited.swap_remove(key);
+                    self.idle_waits.forget(blocked.database, key);
                 }
             }
         }
@@ -302,8 +301,9 @@ impl Server {
         }
     }
 
-    /// Runs the command of a blocked client again, which may block it again until the same time.
-    pub(super) fn run_blocked_again(&mut self, client: ClientId) {
+    /// Runs the command of a blocked client again, which may block it again until the same time. A
+    /// pause holds it up as if the client had only just sent it.
+    fn run_blocked_again(&mut self, client: ClientId) {
         let Some(blocked) = self.blocking.clients.get(&client) else { return };
         let (attempt, deadline) = (blocked.attempt.clone(), blocked.deadline);
         let Some(mut words) = self.blocking.remove(client, &mut self.databases) else { return };
@@ -316,6 +316,9 @@ impl Server {
         }
         let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
         let command = self.table.resolve(&words).expect("the command has run before");
+        if self.must_wait(command, client, &words) {
+            return self.postpone(client, &words);
+        }
         self.blocking.again = Some(deadline);
         let reply = self.call(client, Origin::Client, command, &words);
         self.blocking.again = None;

@@ -1,54 +1,76 @@
 //! Consumers that wait for entries that others do not acknowledge (`XREADGROUP … BLOCK … CLAIM`).
 //!
-//! Beside its deadline, such a client has the time at which the next pending entry of its group
-//! will have been idle for long enough, as far as that was known when it began to wait. Then its
-//! command runs again, and may wait again until the same deadline. What became pending meanwhile is
-//! seen then.
+//! Each key that such clients wait for has one time: when an entry may have been idle for long
+//! enough, as far as that was known when a client began to wait. If nothing was pending then, it is
+//! the time at which what became pending in that moment would be idle. Once that time is over, the
+//! key counts as fed: the commands of all clients that wait for it run again, in the order in which
+//! the clients were blocked, and may wait again until the same deadline. What became pending
+//! meanwhile is seen then.
 //!
-//! Source: experiments with the server.
+//! Invariant: a key with a time has clients that wait for it. Each key has one time at most.
+//!
+//! Source: Redis 8.6 (`blockedBeforeSleep`, which hears of a key only when its time has passed),
+//! and experiments with the server.
 
 use super::Server;
-use super::propagate::Sent;
 use crate::redis::command::{Args, Caller};
-use crate::redis::database::calendar::instant_of_ms;
-use crate::redis::id::ClientId;
-use crate::redis::value::{Kind, Stream};
+use crate::redis::database::calendar::{calendar_ms, instant_of_ms};
+use crate::redis::value::{Kind, Sds, Stream};
 use crate::time::Instant;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// When the commands of blocked clients run again. A client is here once at most, and is blocked.
+/// When keys count as fed because entries of their streams are idle, in milliseconds of the
+/// calendar.
 #[derive(Debug, Default)]
-pub(crate) struct IdleWaits(BTreeSet<(Instant, ClientId)>);
+pub(crate) struct IdleWaits {
+    times: BTreeMap<(usize, Sds), i64>,
+    in_order: BTreeSet<(i64, usize, Sds)>,
+}
 
 impl IdleWaits {
-    /// Returns when the first command runs again.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.0.first().map(|(at, _)| *at)
+    /// Returns the first of the times.
+    fn next(&self) -> Option<i64> {
+        self.in_order.first().map(|(at, ..)| *at)
     }
 
-    /// Forgets a client that waits no longer.
-    pub(super) fn forget(&mut self, client: ClientId) {
-        self.0.retain(|(_, waiting)| *waiting != client);
+    /// Notes a time of a key of a database. An earlier one stays.
+    fn note(&mut self, database: usize, key: &[u8], at: i64) {
+        let key = Sds::new(key);
+        if self.times.get(&(database, key.clone())).is_some_and(|known| *known <= at) {
+            return;
+        }
+        self.forget(database, &key);
+        self.times.insert((database, key.clone()), at);
+        self.in_order.insert((at, database, key));
     }
 
-    /// Moves every time, because the clock was set.
-    pub(super) fn move_all(&mut self, to: impl Fn(Instant) -> Instant) {
-        self.0 = self.0.iter().map(|(at, client)| (to(*at), *client)).collect();
+    /// Forgets a key for which nobody waits.
+    pub(super) fn forget(&mut self, database: usize, key: &Sds) {
+        if self.times.is_empty() {
+            return;
+        }
+        if let Some(at) = self.times.remove(&(database, key.clone())) {
+            self.in_order.remove(&(at, database, key.clone()));
+        }
     }
 
-    /// Returns the clients that wait.
-    pub(super) fn clients(&self) -> impl Iterator<Item = ClientId> {
-        self.0.iter().map(|(_, client)| *client)
+    /// Removes and returns the first key whose time has passed.
+    fn pop_passed(&mut self, now_ms: i64) -> Option<(usize, Sds)> {
+        self.next().filter(|at| *at < now_ms)?;
+        let (_, database, key) = self.in_order.pop_first()?;
+        self.times.remove(&(database, key.clone()));
+        Some((database, key))
     }
 
-    fn due(&self, now: Instant) -> Vec<ClientId> {
-        self.0.range(..=(now, ClientId(u64::MAX))).map(|(_, client)| *client).collect()
+    /// Returns the keys that have a time.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &(usize, Sds)> {
+        self.times.keys()
     }
 }
 
 impl Server {
-    /// Notes when a client that is blocked now may have entries that are idle for so many
-    /// milliseconds.
+    /// Notes when the entries of these keys may have been idle for so many milliseconds, for a
+    /// client that is blocked now.
     pub(super) fn wait_for_idle(
         &mut self,
         caller: Caller,
@@ -58,24 +80,27 @@ impl Server {
     ) {
         let db = &self.databases[caller.database];
         let now = db.now_ms();
-        let idle = |key: &&[u8]| {
-            let stream = Stream::of(&db.stored(key)?.value)?;
-            stream.next_idle(group, min_idle, now)
+        let next = |key: &&[u8]| {
+            Stream::of(&db.stored(key)?.value)?.group(group)?.next_idle(min_idle, now)
         };
-        if let Some(at) = keys.iter().filter_map(idle).min() {
-            let at = instant_of_ms(at, self.ahead);
-            self.blocking.idle_waits.0.insert((at, caller.client));
+        let at = keys.iter().filter_map(next).min().unwrap_or(now.saturating_add(min_idle));
+        for key in keys {
+            self.blocking.idle_waits.note(caller.database, key, at);
         }
     }
 
-    /// Runs the commands again whose entries have been idle for long enough.
-    pub(super) fn run_idle_waits(&mut self) {
-        for client in self.blocking.idle_waits.due(self.now) {
-            self.run_blocked_again(client);
-            self.publish_events();
-            if self.replication.feeds {
-                self.send_effects(Sent::Together);
-            }
+    /// Returns when the first key counts as fed: in the millisecond after its time.
+    pub(super) fn next_idle_entry(&self) -> Option<Instant> {
+        let at = self.blocking.idle_waits.next()?;
+        Some(instant_of_ms(at.saturating_add(1), self.ahead))
+    }
+
+    /// Serves the clients that wait for keys whose time has passed.
+    pub(super) fn serve_idle_waits(&mut self) {
+        let now = calendar_ms(self.now, self.ahead);
+        while let Some((database, key)) = self.blocking.idle_waits.pop_passed(now) {
+            self.databases[database].fed(&key);
         }
+        while !self.is_asleep() && self.serve_ready() {}
     }
 }
