@@ -301,11 +301,140 @@ fn a_replica_knows_what_its_master_remembers() {
 #[test]
 fn a_restart_remembers_producers() {
     let options = ServerOptions::default().with_version(Version::Redis8_6);
-    let mut rig = Rig::with(options.with_append_only(AppendFsync::Always));
-    let first = rig.say(1, "XADD s IDMP p i * a 1");
-    rig.say(1, "DEBUG RELOAD");
-    assert_eq!(rig.say(1, "XADD s IDMP p i * a 1"), first);
-    assert_eq!(info(&mut rig, "iids-duplicates"), "1");
-    rig.say(1, "COPY s t");
-    assert_eq!(rig.say(1, "XADD t IDMP p i * a 1"), first);
+    let append_only = options.clone().with_append_only(AppendFsync::Always);
+    for (options, save) in [(options, true), (append_only, false)] {
+        let mut sim = Sim::new(1);
+        let redis = redis::start(&mut sim, options);
+        let add = |key: &str| {
+            let words = ["XADD", key, "IDMP", "p", "i", "*", "a", "1"];
+            redis.command(words).to_string()
+        };
+        let first = add("s");
+        assert_eq!(add("s"), first);
+        redis.command(["XADD", "s", "IDMPAUTO", "q", "*", "a", "1"]);
+        if save {
+            redis.command(["SAVE"]);
+        }
+        let info = || redis.command(["XINFO", "STREAM", "s", "FULL"]).to_string();
+        let before = info();
+        redis.crash();
+        assert_eq!(info(), before, "saved: {save}");
+        assert!(before.contains("iids-tracked\"\n22) (integer) 2"), "{before}");
+        assert_eq!(add("s"), first, "saved: {save}");
+        redis.command(["COPY", "s", "t"]);
+        assert_eq!(add("t"), first, "saved: {save}");
+        sim.run().expect_done();
+    }
+}
+
+/// Returns the commands of an append-only file, in words.
+fn commands_of(file: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(file).into_owned();
+    let words = text.split('*').skip(1).map(|command| {
+        let words = command.split("\r\n").skip(1).filter(|word| !word.starts_with('$'));
+        words.collect::<Vec<_>>().join(" ").trim_end().to_owned()
+    });
+    words.collect()
+}
+
+#[test]
+fn an_append_only_file_has_the_limits_of_producers_and_the_names_of_entries_that_exist() {
+    let mut rig = rig();
+    rig.say(1, "CONFIG SET stream-idmp-duration 55");
+    for seq in 1..=5 {
+        rig.say(1, &format!("XADD s 9999999999999-{seq} a 1"));
+    }
+    for named in ["q n1 9999999999999-2", "q n0 9999999999999-3", "p zz 9999999999999-4"] {
+        rig.say(1, &format!("XIDMPRECORD s {named}"));
+    }
+    rig.say(1, "XIDMPRECORD s p a 9999999999999-5");
+    rig.say(1, "XDEL s 9999999999999-3");
+    rig.say(1, "XGROUP CREATE s g $");
+    rig.say(1, "CONFIG SET stream-idmp-duration 100");
+    rig.say(1, "XADD t 9999999999999-1 a 1");
+    rig.say(1, "XIDMPRECORD t p zz 9999999999999-1");
+    let file = rig.server.to_append_only_file();
+    let expected = [
+        "SELECT 0",
+        "XADD s 9999999999999-1 a 1",
+        "XADD s 9999999999999-2 a 1",
+        "XADD s 9999999999999-4 a 1",
+        "XADD s 9999999999999-5 a 1",
+        "XSETID s 9999999999999-5 ENTRIESADDED 5 MAXDELETEDID 9999999999999-3",
+        "XGROUP CREATE s g 9999999999999-5 ENTRIESREAD -1",
+        "XCFGSET s IDMP-DURATION 55 IDMP-MAXSIZE 100",
+        "XIDMPRECORD s p zz 9999999999999-4",
+        "XIDMPRECORD s p a 9999999999999-5",
+        "XIDMPRECORD s q n1 9999999999999-2",
+        "XADD t 9999999999999-1 a 1",
+        "XSETID t 9999999999999-1 ENTRIESADDED 1 MAXDELETEDID 0-0",
+        "XIDMPRECORD t p zz 9999999999999-1",
+    ];
+    assert_eq!(commands_of(&file), expected);
+    let mut other = self::rig();
+    other.server.load_append_only_file(other.now, &file).expect("the file is whole");
+    assert_eq!(info(&mut other, "idmp-duration"), "55");
+    assert_eq!(info(&mut other, "iids-tracked"), "3");
+    assert_eq!(other.server.to_append_only_file(), file);
+    // Other versions have no such commands.
+    let mut former = Rig::new();
+    former.say(1, "XADD s 1-1 a 1");
+    assert_eq!(commands_of(&former.server.to_append_only_file()).len(), 3);
+}
+
+#[test]
+fn producers_and_their_names_take_memory() {
+    let mut rig = rig();
+    rig.say(1, "XADD s 9999999999999-1 a 1");
+    rig.say(1, "CONFIG SET maxmemory 100mb");
+    let usage = |rig: &mut Rig| rig.say(1, "MEMORY USAGE s").parse::<u64>().expect("a number");
+    let used = |rig: &mut Rig| {
+        let told = rig.say(1, "INFO memory");
+        let (_, rest) = told.split_once("used_memory:").expect("it has the field");
+        rest.split('\\').next().unwrap_or_default().parse::<u64>().expect("a number")
+    };
+    let (before, total) = (usage(&mut rig), used(&mut rig));
+    // Redis asks for 24 bytes for a producer, and for 32 and the text for a name.
+    for (producer, name, bytes) in [
+        ("p", "i", 32 + 48),
+        ("p", "j", 32 + 2 * 48),
+        ("q", "i", 2 * 32 + 3 * 48),
+        ("q", "a-name-of-twenty-four-ch", 2 * 32 + 3 * 48 + 64),
+    ] {
+        let line = format!("XIDMPRECORD s {producer} {name} 9999999999999-1");
+        assert_eq!(rig.say(1, &line), "OK");
+        assert_eq!(usage(&mut rig) - before, bytes, "{line}");
+    }
+    for n in 10..60 {
+        rig.say(1, &format!("XIDMPRECORD s p n{n} 9999999999999-1"));
+    }
+    assert!(used(&mut rig) - total > 50 * 48, "it counts against the limit");
+    rig.say(1, "XCFGSET s IDMP-MAXSIZE 1");
+    assert_eq!(usage(&mut rig), before);
+    rig.say(1, "XIDMPRECORD s p a-name-that-makes-room 9999999999999-1");
+    rig.say(1, "XIDMPRECORD s p i 9999999999999-1");
+    assert_eq!(usage(&mut rig) - before, 32 + 48);
+}
+
+#[test]
+fn what_is_too_old_of_any_producer_is_forgotten_when_one_adds() {
+    let mut rig = rig();
+    rig.say(1, "CONFIG SET stream-idmp-duration 2");
+    rig.say(1, "XADD s 1-1 a 1");
+    for (producer, wait) in [("c", 1_000), ("a", 500), ("b", 0), ("c", 500), ("a", 1_000)] {
+        rig.say(1, &format!("XADD s IDMP {producer} i{wait} * a 1"));
+        rig.pass_ms(wait);
+    }
+    // The first name of c was forgotten when a came again. That of a is too old now.
+    assert_eq!(
+        (info(&mut rig, "pids-tracked"), info(&mut rig, "iids-tracked")),
+        ("3".into(), "3".into())
+    );
+    let file = rig.server.to_append_only_file();
+    assert_eq!(commands_of(&file).iter().filter(|line| line.contains("XIDMPRECORD")).count(), 4);
+    rig.say(1, "XADD s IDMP d i * a 1");
+    let names = commands_of(&rig.server.to_append_only_file());
+    let names = names.iter().filter_map(|line| line.strip_prefix("XIDMPRECORD s "));
+    let names: Vec<&str> = names.map(|line| line.rsplit_once(' ').unwrap_or_default().0).collect();
+    assert_eq!(names, ["a i1000", "b i0", "c i500", "d i"]);
 }
