@@ -15,7 +15,6 @@
 
 use super::idle::IdleWaits;
 use super::propagate::Sent;
-use super::replication::Wanted;
 use super::{Request, Server};
 use crate::invariant::ensure;
 use crate::redis::command::attempt::Attempt;
@@ -74,7 +73,7 @@ impl Blocking {
     pub(crate) fn waiting_for_replicas(&self) -> Vec<(ClientId, Attempt)> {
         let waits = self.clients.iter().map(|(client, blocked)| (*client, &blocked.attempt));
         let waits = waits.filter(|(_, attempt)| {
-            matches!(attempt, Attempt::Replicas { .. } | Attempt::Synced { .. })
+            matches!(attempt, Attempt::Replicas { .. } | Attempt::Synced(_))
         });
         waits.map(|(client, attempt)| (client, attempt.clone())).collect()
     }
@@ -82,7 +81,7 @@ impl Blocking {
     /// Returns whether a client waits for a sync of this server's append-only file.
     pub(crate) fn waits_for_sync(&self) -> bool {
         let waits =
-            |blocked: &Blocked| matches!(blocked.attempt, Attempt::Synced { local: true, .. });
+            |blocked: &Blocked| matches!(blocked.attempt, Attempt::Synced(syncs) if syncs.local);
         self.clients.values().any(waits)
     }
 
@@ -441,12 +440,10 @@ impl Server {
 
     /// Returns the reply to a blocked client that has waited in vain.
     fn in_vain(&mut self, client: ClientId) -> Option<Reply> {
-        Some(match &self.blocking.clients.get(&client)?.attempt {
-            Attempt::Replicas { offset, .. } => Reply::count(self.replicas_with(*offset)),
-            attempt => match Wanted::by(attempt) {
-                Some(wanted) => self.synced(wanted).reply(),
-                None => attempt.in_vain(),
-            },
+        Some(match self.blocking.clients.get(&client)?.attempt {
+            Attempt::Replicas { offset, .. } => Reply::count(self.replicas_with(offset)),
+            Attempt::Synced(wanted) => self.synced(wanted).reply(),
+            _ => Reply::NilArray,
         })
     }
 
