@@ -263,6 +263,28 @@ fn a_reader_waits_for_what_becomes_pending_after_it() {
 }
 
 #[test]
+fn a_reader_that_waits_while_nothing_is_pending_waits_for_no_timer() {
+    let mut rig = rig_with_pending(1);
+    rig.say(1, "XACK s g 1-1");
+    rig.send(2, "XREADGROUP GROUP g d BLOCK 0 CLAIM 300 STREAMS s >");
+    assert_eq!(rig.server.poll_timeout(), None);
+    rig.pass_ms(700);
+    rig.say(1, "XCLAIM s g c 0 1-1 FORCE IDLE 5000");
+    // The command would have run after 301 and 602 ms, and runs after 903.
+    rig.pass_ms(202);
+    assert!(rig.told(2).is_empty());
+    rig.pass_ms(1);
+    assert_eq!(rig.told(2), [claimed("1-1", 5_203, 2)]);
+    // An entry that was deleted never becomes idle.
+    rig.say(1, "XDEL s 1-1");
+    rig.send(2, "XREADGROUP GROUP g d BLOCK 0 CLAIM 0 STREAMS s >");
+    rig.pass_ms(10);
+    assert_eq!(rig.server.poll_timeout(), None);
+    rig.disconnect(2);
+    assert_eq!(rig.server.poll_timeout(), None);
+}
+
+#[test]
 fn a_reader_whose_entry_is_idle_during_a_pause_begins_anew_when_it_ends() {
     for mode in ["WRITE", "ALL"] {
         let mut rig = rig_with_pending(1);

@@ -63,10 +63,13 @@ impl Blocking {
         !self.clients.is_empty() && self.clients.contains_key(&client)
     }
 
-    /// Returns when a client's wait ends in vain, if it is blocked and that ever happens.
+    /// Returns when a client's wait ends in vain, and the time of the first of its keys whose
+    /// entries become idle, if it is blocked and those ever come.
     #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
-    pub(crate) fn deadline(&self, client: ClientId) -> Option<Instant> {
-        self.clients.get(&client)?.deadline
+    pub(crate) fn ends(&self, client: ClientId) -> (Option<Instant>, Option<i64>) {
+        let Some(blocked) = self.clients.get(&client) else { return (None, None) };
+        let time = |key| self.idle_waits.time(blocked.database, key);
+        (blocked.deadline, blocked.keys.iter().filter_map(time).min())
     }
 
     /// Returns the clients that wait for replicas, in the order in which they began.
@@ -254,6 +257,7 @@ impl Server {
         if self.blocking.clients.is_empty() {
             return false;
         }
+        self.note_deliveries();
         let ready = |db: &Database| !db.observers.ready.is_empty();
         let Some(database) = self.databases.iter().position(ready) else { return false };
         for key in std::mem::take(&mut self.databases[database].observers.ready) {

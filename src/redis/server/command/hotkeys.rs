@@ -2,7 +2,7 @@
 //!
 //! Commands take no time here, and bytes are not counted, so a session of tracking has its times
 //! and its settings, and finds no key. It ends by the calendar. A jump of the clock beyond its end
-//! ends it at once, so that it has lasted until then, and a jump back afterwards does not revive it.
+//! ends it at once, so that it has lasted until then. A jump back afterwards does not revive it.
 //!
 //! Source: the replies of Redis 8.6.2.
 

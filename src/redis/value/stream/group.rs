@@ -4,10 +4,10 @@
 //! is pending for exactly one consumer of a group. It may be pending although it was deleted from
 //! the stream.
 //!
-//! Who claims what was idle for long enough finds it in an index of the pending entries by the time
-//! of their delivery. A group has it since the first such claim, so that others pay nothing. From
-//! then on a search costs O(log n) and a step for each entry that it finds, those included that
-//! were deleted from the stream.
+//! A reader that claims what was idle for long enough finds it in an index of the pending entries
+//! by the time of their delivery. A group has the index since the first such claim, so that others
+//! pay nothing. From then on a search costs O(log n) and a step for each entry that it finds, those
+//! included that were deleted from the stream.
 //!
 //! Source: `t_stream.c`, `stream.h`.
 
@@ -234,6 +234,11 @@ impl Group {
         Some(consumer.pending.len())
     }
 
+    /// Number of deliveries so far, or since they were counted anew.
+    pub(crate) fn deliveries(&self) -> u64 {
+        u64::from(self.turns)
+    }
+
     fn next_turn(&mut self) -> u32 {
         if self.turns == u32::MAX {
             let mut order: Vec<_> = self.ages().collect();
@@ -364,7 +369,8 @@ impl Group {
         self.assign(id, place, delivered_at, deliveries);
     }
 
-    /// Checks that every entry is pending for one consumer, and stands in the index. Returns what is wrong otherwise.
+    /// Checks that every entry is pending for one consumer, and stands in the index. Returns what
+    /// is wrong otherwise.
     pub(super) fn check_invariants(&self) -> Result<(), String> {
         let mut pending = 0;
         for (name, place) in &self.by_name {

@@ -260,8 +260,8 @@ impl Producers {
         self.bytes
     }
 
-    /// Returns how many producers, and how many names, are known as of this time. O(n) in the number
-    /// of names.
+    /// Returns how many producers, and how many names, are known as of this time. O(n) in the
+    /// number of names.
     pub(crate) fn known(&self, now_ms: i64) -> (usize, usize) {
         let of_each = self.by_name.values();
         let of_each =
