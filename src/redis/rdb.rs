@@ -37,6 +37,7 @@ mod ziplist;
 mod zipmap;
 
 pub use append_only::append_only_file;
+pub(crate) use append_only::append_only_file_for;
 pub(crate) use append_only::{AppendOnly, Next, write_command};
 pub use error::RdbError;
 pub(crate) use payload::PayloadError;

@@ -371,6 +371,7 @@ impl Server {
             expiry.map(|ms| instant_of_ms(ms, self.ahead)),
             self.blocking.next_timeout(),
             self.blocking.next_sync,
+            self.next_idle_entry(),
             self.paused.map(|pause| pause.until),
             self.next_idle_timeout(),
         ]
@@ -417,7 +418,7 @@ impl Server {
             self.serve_waits();
             self.watch_syncs();
         }
-        self.run_idle_waits();
+        self.serve_idle_waits();
         for client in self.blocking.due(now) {
             self.time_out(client);
         }

@@ -5,8 +5,8 @@ use crate::dump::makers;
 use crate::geo::line;
 use crate::server::{RealServer, RealSocket};
 use std::path::Path;
-use stunt_double::redis::ServerOptions;
 use stunt_double::redis::server::{ClientId, Output, Server};
+use stunt_double::redis::{ServerOptions, Version};
 use stunt_double::{Instant, Site, Stream};
 
 fn ask(socket: &mut RealSocket, request: &[Vec<u8>]) -> String {
@@ -150,4 +150,72 @@ fn append_only_files_go_both_ways() {
         again.load_append_only_file(Instant::ZERO, &file).unwrap();
         assert_eq!(our_digest(&mut again), expected);
     }
+}
+
+/// Sends lines to our server. Returns its last reply.
+fn say(server: &mut Server, lines: &[&str]) -> String {
+    let client = ClientId(1);
+    server.connected(Instant::ZERO, client, "test");
+    let mut last = String::new();
+    for request in lines {
+        let request = line(request);
+        let words: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
+        server.handle_input(Instant::ZERO, client, &words);
+        let Some(Output::Reply { reply, .. }) = server.poll_output() else { panic!("it answers") };
+        last = reply.to_string();
+    }
+    server.disconnected(Instant::ZERO, client);
+    last
+}
+
+#[test]
+fn append_only_files_have_the_producers() {
+    let options = ["--save", "", "--appendonly", "yes", "--aof-use-rdb-preamble", "no"];
+    let Some(mut real) = RealServer::start(&options) else { return };
+    if real.version() != Version::Redis8_6 {
+        return;
+    }
+    let lines = [
+        "CONFIG SET stream-idmp-duration 55",
+        "XADD s 9999999999999-1 a 1",
+        "XADD s 9999999999999-2 a 1",
+        "XADD s 9999999999999-3 a 1",
+        "XADD s 9999999999999-4 a 1",
+        "XADD s IDMPAUTO r * a 1",
+        "XADD s IDMPAUTO r * a 1",
+        "XIDMPRECORD s q n1 9999999999999-2",
+        "XIDMPRECORD s q n0 9999999999999-3",
+        "XIDMPRECORD s q n9 9999999999999-1",
+        "XIDMPRECORD s p zz 9999999999999-4",
+        "XDEL s 9999999999999-3",
+        "XGROUP CREATE s g $",
+        "CONFIG SET stream-idmp-duration 100",
+    ];
+    let options = ServerOptions::default().with_version(Version::Redis8_6);
+    let ours = || Server::new(options.clone(), Stream::calm(Site::new("test.files"), 0));
+    let mut server = ours();
+    say(&mut server, &lines);
+    let mut socket = real.connect();
+    for request in lines {
+        ask(&mut socket, &line(request));
+    }
+    ask(&mut socket, &line("BGREWRITEAOF"));
+    let ends = ["aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"];
+    let is_rewritten = |told: &str| ends.iter().all(|end| told.contains(end));
+    while !is_rewritten(&ask(&mut socket, &line("INFO persistence"))) {}
+    let file = server.to_append_only_file();
+    let (real_file, ours_file) = (joined(real.folder()), file.clone());
+    assert_eq!(real_file.escape_ascii().to_string(), ours_file.escape_ascii().to_string());
+
+    real.restart_with(|folder| {
+        std::fs::remove_dir_all(folder.join("appendonlydir")).unwrap();
+        std::fs::write(folder.join("appendonly.aof"), &file).unwrap();
+    });
+    let told = ask(&mut real.connect(), &line("XINFO STREAM s"));
+    let mut again = ours();
+    again.load_append_only_file(Instant::ZERO, &file).unwrap();
+    let names = "$12\r\niids-tracked\r\n:4\r\n";
+    assert!(told.contains(names), "{told}");
+    let ours = say(&mut again, &["XINFO STREAM s"]);
+    assert!(ours.contains("\"iids-tracked\"\n22) (integer) 4"), "{ours}");
 }

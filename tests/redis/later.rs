@@ -209,3 +209,39 @@ fn clients_are_selected_by_what_they_are_and_by_what_they_are_not() {
     assert_eq!(rig.say(1, "CLIENT KILL NOT-NAME me"), "2");
     assert_eq!(listed(&mut rig, ""), "me");
 }
+
+/// Returns whether keys are tracked, and for how many milliseconds they were.
+fn tracked(rig: &mut Rig) -> (bool, i64) {
+    let told = rig.say(1, "HOTKEYS GET");
+    let field = |name: &str| {
+        let (_, rest) = told.split_once(&format!("\"{name}\", ")).expect("it has the field");
+        rest.split([',', ']']).next().unwrap_or_default().parse::<i64>().expect("a number")
+    };
+    (field("tracking-active") == 1, field("collection-duration-ms"))
+}
+
+#[test]
+fn tracking_of_keys_ends_by_the_calendar_and_for_good() {
+    let mut rig = rig(Version::Redis8_6);
+    let secs = Duration::from_secs;
+    rig.say(1, "HOTKEYS START METRICS 1 CPU DURATION 10");
+    rig.pass_ms(1_000);
+    rig.server.set_clock_ahead(rig.now, secs(5));
+    assert_eq!(tracked(&mut rig), (true, 6_000));
+    rig.server.set_clock_behind(rig.now, secs(100));
+    assert_eq!(tracked(&mut rig), (true, -99_000));
+    // A jump beyond the end ends it then, and a jump back does not revive it.
+    rig.server.set_clock_ahead(rig.now, secs(20));
+    assert_eq!(tracked(&mut rig), (false, 21_000));
+    rig.server.set_clock_ahead(rig.now, secs(0));
+    assert_eq!(tracked(&mut rig), (false, 21_000));
+    rig.say(1, "HOTKEYS START METRICS 1 CPU DURATION 10");
+    rig.pass_ms(10_500);
+    rig.server.set_clock_behind(rig.now, secs(50));
+    assert_eq!(tracked(&mut rig), (false, 10_000));
+    rig.say(1, "HOTKEYS START METRICS 1 CPU");
+    rig.server.set_clock_behind(rig.now, secs(51));
+    assert_eq!(rig.say(1, "HOTKEYS STOP"), "OK");
+    rig.server.set_clock_ahead(rig.now, secs(0));
+    assert_eq!(tracked(&mut rig), (false, -1_000));
+}

@@ -6,6 +6,17 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::value::{End, Sds, StreamId};
 
+/// The syncs that a client of `WAITAOF` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Syncs {
+    /// Whether this many changes are to be synced here.
+    pub(crate) local: bool,
+    pub(crate) changes: u64,
+    /// How many replicas are to have synced the history up to this offset.
+    pub(crate) replicas: usize,
+    pub(crate) offset: u64,
+}
+
 /// The attempt that a blocking command makes on each of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {
@@ -21,9 +32,8 @@ pub(crate) enum Attempt {
     PopManyScored(End, usize),
     /// `WAIT`: until this many replicas have the history up to this offset.
     Replicas { count: usize, offset: u64 },
-    /// `WAITAOF`: until this many changes are synced here, if wanted, and the history up to this
-    /// offset at this many replicas.
-    Synced { local: bool, changes: u64, replicas: usize, offset: u64 },
+    /// `WAITAOF`.
+    Synced(Syncs),
     /// `XREAD`: reads what comes after the id of each stream.
     Read { after: Vec<(Sds, StreamId)>, count: usize, protocol: Protocol },
     /// `XREADGROUP`: reads what is new for the group.
@@ -34,7 +44,7 @@ impl Attempt {
     /// Makes the attempt on one key. Returns `None` if the key has nothing.
     pub(crate) fn on(&self, db: &mut Database, key: &[u8]) -> Result<Option<Reply>, CommandError> {
         match self {
-            Attempt::Replicas { .. } | Attempt::Synced { .. } => Ok(None),
+            Attempt::Replicas { .. } | Attempt::Synced(_) => Ok(None),
             Attempt::Pop(end) => {
                 let popped = db.pop(key, *end)?;
                 Ok(popped.map(|element| Reply::bulks([key, element.as_slice()])))
@@ -81,36 +91,9 @@ impl Attempt {
     }
 
     /// Returns the reply within `EXEC`, where the client cannot wait. (A client that waited in vain
-    /// gets a null array, even from `BLMOVE`.)
+    /// gets a null array, even from `BLMOVE`.) Those that wait for replicas are answered before.
     pub(crate) fn nothing(&self) -> Reply {
-        match self {
-            Attempt::Move { .. } => Reply::Nil,
-            Attempt::Replicas { .. } => Reply::Integer(0),
-            // The server knows better.
-            Attempt::Synced { .. } => Reply::Array(vec![Reply::Integer(0), Reply::Integer(0)]),
-            Attempt::Pop(_)
-            | Attempt::PopMany(..)
-            | Attempt::PopScored(_)
-            | Attempt::PopManyScored(..)
-            | Attempt::Read { .. }
-            | Attempt::ReadGroup { .. } => Reply::NilArray,
-        }
-    }
-
-    /// Returns the reply to a client that has waited in vain.
-    pub(crate) fn in_vain(&self) -> Reply {
-        match self {
-            Attempt::Replicas { .. } => Reply::Integer(0),
-            // The server knows better.
-            Attempt::Synced { .. } => Reply::Array(vec![Reply::Integer(0), Reply::Integer(0)]),
-            Attempt::Pop(_)
-            | Attempt::PopMany(..)
-            | Attempt::Move { .. }
-            | Attempt::PopScored(_)
-            | Attempt::PopManyScored(..)
-            | Attempt::Read { .. }
-            | Attempt::ReadGroup { .. } => Reply::NilArray,
-        }
+        if matches!(self, Attempt::Move { .. }) { Reply::Nil } else { Reply::NilArray }
     }
 
     /// Returns whether save points count the change when a blocked client is served. For commands
@@ -129,7 +112,7 @@ impl Attempt {
             | Attempt::Read { .. }
             | Attempt::ReadGroup { .. }
             | Attempt::Replicas { .. }
-            | Attempt::Synced { .. } => false,
+            | Attempt::Synced(_) => false,
         }
     }
 
@@ -139,7 +122,7 @@ impl Attempt {
             Attempt::Pop(_) | Attempt::PopMany(..) | Attempt::Move { .. } => "list",
             Attempt::PopScored(_) | Attempt::PopManyScored(..) => "zset",
             Attempt::Read { .. } | Attempt::ReadGroup { .. } => "stream",
-            Attempt::Replicas { .. } | Attempt::Synced { .. } => "nothing",
+            Attempt::Replicas { .. } | Attempt::Synced(_) => "nothing",
         }
     }
 
@@ -157,7 +140,7 @@ impl Attempt {
             | Attempt::PopManyScored(..)
             | Attempt::Read { .. }
             | Attempt::Replicas { .. }
-            | Attempt::Synced { .. } => None,
+            | Attempt::Synced(_) => None,
         }
     }
 }

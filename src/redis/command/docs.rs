@@ -1,7 +1,7 @@
 //! `COMMAND DOCS`: what the server tells people about its commands.
 //!
 //! The facts are in `docs.txt`, except for the summaries, which are in the rows. The file is read
-//! when somebody asks.
+//! when somebody asks, once for all commands that are asked for.
 //!
 //! Of the commands of 7.0.15 it says what that version says, but for the display texts of their
 //! arguments, which later versions have.
@@ -11,6 +11,7 @@
 use super::{Args, Command, Table};
 use crate::redis::reply::Reply;
 use crate::redis::version::{Profile, Texts};
+use std::collections::BTreeMap;
 
 const FACTS: &str = include_str!("docs.txt");
 
@@ -48,15 +49,28 @@ fn token(text: &str) -> Reply {
     bulk(&text.replace("%20", " ").replace("%25", "%"))
 }
 
-/// Returns the lines of a command of a product: the first, and those below it.
-fn lines_of(name: &str, product: &str) -> Option<(&'static str, Vec<Line<'static>>)> {
-    let lines = || FACTS.lines().filter(|line| !line.starts_with('#'));
-    let found = |name: &str| {
-        let mut lines = lines();
-        let first = lines.find(|line| line.split(' ').next() == Some(name))?;
-        Some((first, lines.map_while(Line::read).collect()))
-    };
-    found(&format!("{product}:{name}")).or_else(|| found(name))
+/// The facts by the name of a command, which may begin with a product: the first line, and those
+/// below it.
+struct Facts(BTreeMap<&'static str, (&'static str, Vec<Line<'static>>)>);
+
+impl Facts {
+    /// Reads the file.
+    fn read() -> Facts {
+        let mut facts = BTreeMap::new();
+        let mut lines = FACTS.lines().filter(|line| !line.starts_with('#')).peekable();
+        while let Some(first) = lines.next() {
+            let below =
+                std::iter::from_fn(|| Line::read(lines.next_if(|line| line.starts_with(' '))?));
+            let name = first.split(' ').next().unwrap_or_default();
+            facts.insert(name, (first, below.collect()));
+        }
+        Facts(facts)
+    }
+
+    /// Returns what a product says about a command.
+    fn of(&self, name: &str, product: &str) -> Option<&(&'static str, Vec<Line<'static>>)> {
+        self.0.get(&*format!("{product}:{name}")).or_else(|| self.0.get(name))
+    }
 }
 
 /// Returns the arguments of this depth from the beginning of the lines, and the lines after them.
@@ -110,15 +124,15 @@ fn argument(words: &str, nested: Vec<Reply>, texts: &Texts) -> Reply {
 }
 
 /// Returns what is said about a command, and about its subcommands.
-fn about<S>(command: &Command<S>, profile: &Profile) -> (Reply, Reply) {
+fn about<S>(command: &Command<S>, facts: &Facts, profile: &Profile) -> (Reply, Reply) {
     let mut fields = vec![(bulk("summary"), bulk(command.summary))];
     let mut add = |name: &str, value: Reply| fields.push((bulk(name), value));
-    if let Some((first, lines)) = lines_of(command.name, profile.product.name) {
+    if let Some((first, lines)) = facts.of(command.name, profile.product.name) {
         let mut words = first.split(' ').skip(1);
         add("since", words.next().map_or(Reply::Nil, bulk));
         add("group", words.next().map_or(Reply::Nil, bulk));
         let mut history = Vec::new();
-        for line in &lines {
+        for line in lines {
             match line {
                 Line::Complexity(text) => add("complexity", bulk(text)),
                 Line::Flags(flags) => {
@@ -143,17 +157,16 @@ fn about<S>(command: &Command<S>, profile: &Profile) -> (Reply, Reply) {
         }
     }
     if !command.subcommands.is_empty() {
-        add(
-            "subcommands",
-            Reply::Map(command.subcommands.iter().map(|sub| about(sub, profile)).collect()),
-        );
+        let about = |sub| about(sub, facts, profile);
+        add("subcommands", Reply::Map(command.subcommands.iter().map(about).collect()));
     }
     (bulk(command.name), Reply::Map(fields))
 }
 
 /// Returns what is said about these commands, or about all. Names that are unknown are skipped.
 pub(super) fn docs<S>(table: &Table<S>, names: Args<'_>) -> Reply {
-    let about = |command| about(command, table.profile());
+    let facts = Facts::read();
+    let about = |command| about(command, &facts, table.profile());
     if names.is_empty() {
         return Reply::Map(table.iter().map(about).collect());
     }

@@ -16,6 +16,11 @@ use super::notify::EventClasses;
 use super::{Database, ExpireCondition, Ttl};
 use crate::redis::error::CommandError;
 use crate::redis::value::{Hash, Sds};
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
+
+/// Fields, each once, in the order in which a command names them.
+type Names = IndexSet<Sds, FxBuildHasher>;
 
 /// The outcome of `HEXPIRE` for a field. As an integer, it is the command's reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,12 +227,13 @@ impl Database {
             return Ok(false);
         }
         self.reap_overwritten(key, fields.iter().map(|(field, _)| *field));
-        let existed = self.write::<Hash>(key)?.map_or_else(Vec::new, |hash| {
+        let past = matches!(deadline, FieldDeadline::At(at) if self.is_past(at));
+        let before = self.write::<Hash>(key)?.filter(|_| past);
+        let existed = before.map_or_else(Names::default, |hash| {
             let known = fields.iter().map(|(field, _)| *field).filter(|field| hash.contains(field));
             known.map(Sds::new).collect()
         });
         let (limits, compact) = (self.limits.hash, self.profile.encodings.hash_listpackex);
-        let past = matches!(deadline, FieldDeadline::At(at) if self.is_past(at));
         let hash = self.again_or_insert::<Hash>(key)?;
         for (field, value) in fields.iter().filter(|_| compact || !past) {
             hash.limit_value(field.len().max(value.len()), limits);
@@ -282,33 +288,20 @@ impl Database {
 
     /// Removes fields that were set with a deadline that is over. Those that existed before are
     /// known to replicas.
-    fn fields_set_and_ended(
-        &mut self,
-        key: &[u8],
-        fields: &[(&[u8], &[u8])],
-        mut existed: Vec<Sds>,
-    ) {
+    fn fields_set_and_ended(&mut self, key: &[u8], fields: &[(&[u8], &[u8])], existed: Names) {
         let Ok(Some(hash)) = self.again::<Hash>(key) else { return };
         fields.iter().for_each(|(field, _)| drop(hash.remove(field)));
         let emptied = hash.is_empty();
         let expires = self.profile.fields.past_expires;
         self.usage.expired_fields += fields.len() as u64;
         self.reschedule(key);
-        let changes = if expires {
-            let mut once = Vec::new();
-            existed.retain(|field| {
-                !once.contains(field) && {
-                    once.push(field.clone());
-                    true
-                }
-            });
-            existed.len()
-        } else {
-            existed = fields.iter().map(|(field, _)| Sds::new(field)).collect();
-            fields.len()
+        let ended: Vec<Sds> = match expires {
+            true => existed.into_iter().collect(),
+            false => fields.iter().map(|(field, _)| Sds::new(field)).collect(),
         };
-        self.note_fields(existed);
-        self.changed(key, EventClasses::HASH, "hset", changes as u64);
+        let changes = ended.len() as u64;
+        self.note_fields(ended);
+        self.changed(key, EventClasses::HASH, "hset", changes);
         if expires {
             self.notify(EventClasses::HASH, "hexpire", key);
         }

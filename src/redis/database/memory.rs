@@ -207,7 +207,8 @@ fn stream(stream: &Stream) -> usize {
         });
         GROUP + tree + PENDING * pending.len() + consumers.sum::<usize>()
     });
-    OBJECT + STREAM + radix_tree(count, stream.radix_nodes()) + nodes + groups.sum::<usize>()
+    let tree = radix_tree(count, stream.radix_nodes());
+    OBJECT + STREAM + tree + nodes + groups.sum::<usize>() + stream.producers().memory()
 }
 
 /// Returns the size of a key with its value.

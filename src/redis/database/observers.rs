@@ -6,7 +6,7 @@
 use super::watch::{Modified, Watched};
 use super::{Database, EventClasses, KeyEvent};
 use crate::redis::id::ClientId;
-use crate::redis::value::Sds;
+use crate::redis::value::{Sds, StreamId};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
@@ -43,6 +43,9 @@ pub(crate) struct Observers {
     pub(crate) fields: Vec<Sds>,
     /// The last `XADD` of a producer has found the entry that it was to add.
     pub(crate) found_again: bool,
+    /// The entries that each read of a group has claimed since the current command began, for
+    /// replicas too.
+    pub(crate) claimed: Vec<Vec<StreamId>>,
     /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
     /// Keys that blocked clients wait for, with the clients in order.

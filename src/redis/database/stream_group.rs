@@ -262,6 +262,10 @@ impl Database {
                 None => stream.deliver(group, consumer, count, (no_ack, at_once), now),
             },
         };
+        if self.observers.feeds {
+            let claimed = delivery.iter().flat_map(|delivery| &delivery.claimed);
+            self.observers.claimed.push(claimed.map(|claim| claim.entry.id).collect());
+        }
         if let Some(delivery) = &delivery {
             self.consumer_added(key, delivery.new_consumer);
             if read != GroupRead::New || !delivery.is_empty() {

@@ -4,15 +4,23 @@
 //! Source: `aof.c` (`rewriteAppendOnlyFileRio`, `loadSingleAppendOnlyFile`).
 
 use super::{RdbError, Snapshot};
-use crate::redis::value::{Group, Hash, Stream, StreamId, Value, number};
+use crate::redis::value::{Group, Hash, ProducerLimits, Stream, StreamId, Value, number};
+use crate::redis::version::Streams;
 
 /// The most elements of one command.
 const AT_ONCE: usize = 64;
 
 /// Returns the append-only file that makes these libraries and keys. Its keys come in order of
-/// their databases.
+/// their databases. A server that reads it must have the default settings of producers.
 #[must_use]
 pub fn append_only_file(snapshot: &Snapshot) -> Vec<u8> {
+    append_only_file_for(snapshot, ProducerLimits::default())
+}
+
+/// Returns the append-only file for a server whose new streams remember this much of producers.
+pub(crate) fn append_only_file_for(snapshot: &Snapshot, usual: ProducerLimits) -> Vec<u8> {
+    let knows_producers = snapshot.version.profile().rdb.streams == Streams::Idempotent;
+    let usual = knows_producers.then_some(usual);
     let mut file = Vec::new();
     for library in &snapshot.libraries {
         write_command(&mut file, &[b"FUNCTION", b"LOAD", library]);
@@ -24,6 +32,9 @@ pub fn append_only_file(snapshot: &Snapshot) -> Vec<u8> {
         write_command(&mut file, &[b"SELECT", database.to_string().as_bytes()]);
         for record in snapshot.records.iter().filter(|record| record.database == database) {
             value(&mut file, &record.key, &record.value);
+            if let (Value::Stream(stream), Some(usual)) = (&record.value, usual) {
+                producers(&mut file, &record.key, stream, usual);
+            }
             if let Some(at) = record.expires_at {
                 write_command(&mut file, &[b"PEXPIREAT", &record.key, &number::format_i64(at)]);
             }
@@ -116,6 +127,24 @@ fn stream(file: &mut Vec<u8>, key: &[u8], stream: &Stream) {
             for id in consumer.pending() {
                 pending(file, (key, name, consumer.name()), *id, group);
             }
+        }
+    }
+}
+
+/// Writes the commands that make what a stream remembers of its producers: the limits, unless they
+/// are the usual ones, and the name of each entry that still exists.
+fn producers(file: &mut Vec<u8>, key: &[u8], stream: &Stream, usual: ProducerLimits) {
+    let limits = stream.producers().limits();
+    if limits != usual {
+        let (duration, size) = (limits.duration.to_string(), limits.max_size.to_string());
+        let (duration, size) = (duration.as_bytes(), size.as_bytes());
+        let set: [&[u8]; 6] = [b"XCFGSET", key, b"IDMP-DURATION", duration, b"IDMP-MAXSIZE", size];
+        write_command(file, &set);
+    }
+    for (producer, _, names) in stream.producers().iter() {
+        for (name, entry) in names.filter(|(_, entry)| stream.get(*entry).is_some()) {
+            let entry = entry.to_string();
+            write_command(file, &[b"XIDMPRECORD", key, producer, name, entry.as_bytes()]);
         }
     }
 }

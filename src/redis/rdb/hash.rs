@@ -151,10 +151,18 @@ fn hash_of(reader: &Reader<'_>, mut hash: Hash, fields: &[Field]) -> Read<Option
     Ok(finish(hash))
 }
 
-/// Returns a hash that is compact if these fields may be.
-fn empty_for(fields: &[Field], limits: &Limits, limits_lengths: bool) -> Hash {
+/// Returns a hash that is compact if these fields may be. `deadlines` says whether it may have
+/// deadlines, and be compact with them.
+fn empty_for(
+    fields: &[Field],
+    limits: &Limits,
+    limits_lengths: bool,
+    deadlines: Option<bool>,
+) -> Hash {
     let mut hash = Hash::default();
-    hash.allow_deadlines(true);
+    if let Some(compact) = deadlines {
+        hash.allow_deadlines(compact);
+    }
     let short = |text: &Sds| text.len() <= limits.hash.max_value;
     let are_short = || fields.iter().all(|(field, value, _)| short(field) && short(value));
     if fields.len() > limits.hash.max_entries || (limits_lengths && !are_short()) {
@@ -173,16 +181,8 @@ fn read_absolute(reader: &mut Reader<'_>, limits: &Limits) -> Read<Option<Value>
         }
         fields.push((field, value, (at != NONE).then_some(at)));
     }
-    let mut hash = Hash::default();
-    if fields.iter().any(|(_, _, at)| at.is_some()) {
-        hash.allow_deadlines(false);
-    }
-    for (field, value, _) in &fields {
-        hash.limit_value(field.len().max(value.len()), limits.hash);
-    }
-    if fields.len() > limits.hash.max_entries {
-        hash.limit_value(usize::MAX, limits.hash);
-    }
+    let deadlines = fields.iter().any(|(_, _, at)| at.is_some()).then_some(false);
+    let hash = empty_for(&fields, limits, true, deadlines);
     hash_of(reader, hash, &fields)
 }
 
@@ -198,7 +198,7 @@ fn read_relative(reader: &mut Reader<'_>, limits: &Limits) -> Read<Option<Value>
         };
         fields.push((field, value, at));
     }
-    let hash = empty_for(&fields, limits, true);
+    let hash = empty_for(&fields, limits, true, Some(true));
     hash_of(reader, hash, &fields)
 }
 
@@ -223,6 +223,6 @@ fn read_packed_deadlines(reader: &mut Reader<'_>, limits: &Limits) -> Read<Optio
         let at = if at == 0 { None } else { Some(deadline(reader, 0, at)?) };
         fields.push((field.clone(), value.clone(), at));
     }
-    let hash = empty_for(&fields, limits, false);
+    let hash = empty_for(&fields, limits, false, Some(true));
     hash_of(reader, hash, &fields)
 }

@@ -199,6 +199,6 @@ fn read_group(
     if !deliveries.is_empty() {
         return Err(reader.error("a pending entry has no consumer"));
     }
-    group.count_turns();
+    group.count_turns_by_id();
     Ok(group)
 }

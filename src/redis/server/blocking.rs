@@ -15,7 +15,6 @@
 
 use super::idle::IdleWaits;
 use super::propagate::Sent;
-use super::replication::Wanted;
 use super::{Request, Server};
 use crate::invariant::ensure;
 use crate::redis::command::attempt::Attempt;
@@ -53,7 +52,7 @@ pub(crate) struct Blocking {
     deadlines: BTreeSet<(Instant, ClientId)>,
     /// When a client that waits for a sync of the append-only file may have what it waits for.
     pub(crate) next_sync: Option<Instant>,
-    /// When commands run again because entries of streams are idle.
+    /// When keys count as fed because entries of streams are idle.
     pub(super) idle_waits: IdleWaits,
     /// The deadline of the wait whose command runs again.
     again: Option<Option<Instant>>,
@@ -64,17 +63,20 @@ impl Blocking {
         !self.clients.is_empty() && self.clients.contains_key(&client)
     }
 
-    /// Returns when a client's wait ends in vain, if it is blocked and that ever happens.
+    /// Returns when a client's wait ends in vain, and the time of the first of its keys whose
+    /// entries become idle, if it is blocked and those ever come.
     #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
-    pub(crate) fn deadline(&self, client: ClientId) -> Option<Instant> {
-        self.clients.get(&client)?.deadline
+    pub(crate) fn ends(&self, client: ClientId) -> (Option<Instant>, Option<i64>) {
+        let Some(blocked) = self.clients.get(&client) else { return (None, None) };
+        let time = |key| self.idle_waits.time(blocked.database, key);
+        (blocked.deadline, blocked.keys.iter().filter_map(time).min())
     }
 
     /// Returns the clients that wait for replicas, in the order in which they began.
     pub(crate) fn waiting_for_replicas(&self) -> Vec<(ClientId, Attempt)> {
         let waits = self.clients.iter().map(|(client, blocked)| (*client, &blocked.attempt));
         let waits = waits.filter(|(_, attempt)| {
-            matches!(attempt, Attempt::Replicas { .. } | Attempt::Synced { .. })
+            matches!(attempt, Attempt::Replicas { .. } | Attempt::Synced(_))
         });
         waits.map(|(client, attempt)| (client, attempt.clone())).collect()
     }
@@ -82,7 +84,7 @@ impl Blocking {
     /// Returns whether a client waits for a sync of this server's append-only file.
     pub(crate) fn waits_for_sync(&self) -> bool {
         let waits =
-            |blocked: &Blocked| matches!(blocked.attempt, Attempt::Synced { local: true, .. });
+            |blocked: &Blocked| matches!(blocked.attempt, Attempt::Synced(syncs) if syncs.local);
         self.clients.values().any(waits)
     }
 
@@ -97,8 +99,7 @@ impl Blocking {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let deadline = self.deadlines.first().map(|(at, _)| *at);
-        deadline.into_iter().chain(self.idle_waits.next()).min()
+        self.deadlines.first().map(|(at, _)| *at)
     }
 
     /// Returns the clients whose deadline has passed, in order of their deadlines.
@@ -109,7 +110,6 @@ impl Blocking {
     /// Moves every deadline, because the clock by which they were set was set itself.
     pub(crate) fn move_deadlines(&mut self, to: impl Fn(Instant) -> Instant) {
         self.deadlines.clear();
-        self.idle_waits.move_all(&to);
         for (client, blocked) in &mut self.clients {
             if let Some(deadline) = &mut blocked.deadline {
                 *deadline = to(*deadline);
@@ -141,8 +141,9 @@ impl Blocking {
         let queued = databases.iter().flat_map(|db| db.observers.awaited.values());
         let queued: usize = queued.map(VecDeque::len).sum();
         ensure(queued == places, || format!("{places} waits, and {queued} places in queues"))?;
-        for client in self.idle_waits.clients() {
-            ensure(self.is_blocked(client), || format!("client {client} waits for idle entries"))?;
+        for (database, key) in self.idle_waits.keys() {
+            let waits = databases[*database].observers.awaited.contains_key(key);
+            ensure(waits, || format!("nobody waits for idle entries of key {key}"))?;
         }
         let timed = self.clients.values().filter(|blocked| blocked.deadline.is_some()).count();
         let deadlines = self.deadlines.len();
@@ -186,7 +187,6 @@ impl Blocking {
         if let Some(deadline) = blocked.deadline {
             self.deadlines.remove(&(deadline, client));
         }
-        self.idle_waits.forget(client);
         let awaited = &mut databases[blocked.database].observers.awaited;
         for key in &blocked.keys {
             if let Some(queue) = awaited.get_mut(key) {
@@ -196,6 +196,7 @@ impl Blocking {
                 }
                 if queue.is_empty() {
                     awaited.swap_remove(key);
+                    self.idle_waits.forget(blocked.database, key);
                 }
             }
         }
@@ -256,6 +257,7 @@ impl Server {
         if self.blocking.clients.is_empty() {
             return false;
         }
+        self.note_deliveries();
         let ready = |db: &Database| !db.observers.ready.is_empty();
         let Some(database) = self.databases.iter().position(ready) else { return false };
         for key in std::mem::take(&mut self.databases[database].observers.ready) {
@@ -302,8 +304,9 @@ impl Server {
         }
     }
 
-    /// Runs the command of a blocked client again, which may block it again until the same time.
-    pub(super) fn run_blocked_again(&mut self, client: ClientId) {
+    /// Runs the command of a blocked client again, which may block it again until the same time. A
+    /// pause holds it up as if the client had only just sent it.
+    fn run_blocked_again(&mut self, client: ClientId) {
         let Some(blocked) = self.blocking.clients.get(&client) else { return };
         let (attempt, deadline) = (blocked.attempt.clone(), blocked.deadline);
         let Some(mut words) = self.blocking.remove(client, &mut self.databases) else { return };
@@ -316,6 +319,9 @@ impl Server {
         }
         let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
         let command = self.table.resolve(&words).expect("the command has run before");
+        if self.must_wait(command, client, &words) {
+            return self.postpone(client, &words);
+        }
         self.blocking.again = Some(deadline);
         let reply = self.call(client, Origin::Client, command, &words);
         self.blocking.again = None;
@@ -438,12 +444,10 @@ impl Server {
 
     /// Returns the reply to a blocked client that has waited in vain.
     fn in_vain(&mut self, client: ClientId) -> Option<Reply> {
-        Some(match &self.blocking.clients.get(&client)?.attempt {
-            Attempt::Replicas { offset, .. } => Reply::count(self.replicas_with(*offset)),
-            attempt => match Wanted::by(attempt) {
-                Some(wanted) => self.synced(wanted).reply(),
-                None => attempt.in_vain(),
-            },
+        Some(match self.blocking.clients.get(&client)?.attempt {
+            Attempt::Replicas { offset, .. } => Reply::count(self.replicas_with(offset)),
+            Attempt::Synced(wanted) => self.synced(wanted).reply(),
+            _ => Reply::NilArray,
         })
     }
 

@@ -56,7 +56,8 @@ impl Server {
         if self.is_asleep() {
             self.sleep.until()
         } else if self.blocking.is_blocked(client) {
-            self.blocking.deadline(client)
+            let (deadline, idle) = self.blocking.ends(client);
+            deadline.into_iter().chain(idle.map(|at| self.passed(at))).min()
         } else {
             self.paused.map(|pause| pause.until)
         }

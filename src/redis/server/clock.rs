@@ -9,7 +9,7 @@
 //! Source: Redis 7.0's `server.c` (`mstime`), `timeout.c`.
 
 use super::Server;
-use crate::redis::database::calendar::{calendar, moved};
+use crate::redis::database::calendar::{calendar, calendar_ms, moved};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -46,6 +46,9 @@ impl Server {
     /// Sets the calendar clock this many nanoseconds ahead; behind, if negative.
     pub(crate) fn set_clock_offset(&mut self, now: Instant, ahead: i64) {
         self.advance(now);
+        if let Some(session) = &mut self.watchers.hot_keys {
+            session.clock_jumps(calendar_ms(now, self.ahead), calendar_ms(now, ahead));
+        }
         let back = self.ahead.saturating_sub(ahead);
         self.ahead = ahead;
         self.blocking.move_deadlines(|at| moved(at, back));

@@ -176,9 +176,7 @@ impl Server {
             return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
         }
         if self.must_wait(command, client, args) {
-            let session = self.sessions.get_mut(&client).expect("the caller has a session");
-            session.postponed = true;
-            session.pending.push_front(args.iter().map(|arg| Sds::new(arg)).collect());
+            self.postpone(client, args);
             return Ok(None);
         }
         if in_multi && self.queue_in_multi(client, command, args) {
@@ -234,7 +232,7 @@ impl Server {
     }
 
     /// Returns whether a `CLIENT PAUSE` delays the command. Replicas go on confirming.
-    fn must_wait(&self, command: &Row, client: ClientId, args: Args<'_>) -> bool {
+    pub(super) fn must_wait(&self, command: &Row, client: ClientId, args: Args<'_>) -> bool {
         let Some(pause) = self.paused else { return false };
         if self.replication.replicas.contains_key(&client) {
             return false;

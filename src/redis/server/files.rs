@@ -13,7 +13,7 @@ use crate::redis::command::Origin;
 use crate::redis::database::calendar::calendar_ms;
 use crate::redis::database::{Database, keyspaces};
 use crate::redis::id::ClientId;
-use crate::redis::rdb::{AppendOnly, Next, RdbError, Snapshot, append_only_file};
+use crate::redis::rdb::{AppendOnly, Next, RdbError, Snapshot, append_only_file_for};
 use crate::redis::value::Sds;
 use crate::time::Instant;
 
@@ -89,7 +89,7 @@ impl Server {
     /// Returns all keys as an append-only file without an RDB preamble, as a rewrite writes it.
     #[must_use]
     pub fn to_append_only_file(&self) -> Vec<u8> {
-        append_only_file(&self.snapshot())
+        append_only_file_for(&self.snapshot(), self.config.limits.producers)
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -1,6 +1,9 @@
 //! `CLIENT PAUSE`: until it ends, clients wait and nothing expires.
 
 use super::Server;
+use crate::redis::command::Args;
+use crate::redis::id::ClientId;
+use crate::redis::value::Sds;
 use crate::time::Instant;
 
 /// A `CLIENT PAUSE`: its end, and whether it only delays writes.
@@ -15,6 +18,13 @@ impl Server {
     pub(crate) fn pause(&mut self, pause: Pause) {
         self.paused = Some(pause);
         self.hold_expiry();
+    }
+
+    /// Keeps the request of a client until the pause ends, before those that it has sent since.
+    pub(super) fn postpone(&mut self, client: ClientId, request: Args<'_>) {
+        let session = self.session_mut(client);
+        session.postponed = true;
+        session.pending.push_front(request.iter().map(|word| Sds::new(word)).collect());
     }
 
     /// Ends a pause (`CLIENT UNPAUSE`, or by timeout) and releases the clients that waited.

@@ -78,7 +78,9 @@ impl Server {
         command: &Row,
         args: Args<'_>,
     ) -> Before {
-        let groups = streams::groups_before(&self.databases[caller.database], command.name, args);
+        let db = &mut self.databases[caller.database];
+        db.observers.claimed.clear();
+        let groups = streams::groups_before(db, command.name, args);
         Before { changes: self.changes(), groups }
     }
 

@@ -39,7 +39,7 @@ pub(crate) use link::Link;
 pub use link::{Dial, DialAction};
 #[cfg(feature = "lua")]
 pub(crate) use master::STALE;
-pub(crate) use synced::{NO_FILE, SyncedHistory, Wanted};
+pub(crate) use synced::{NO_FILE, SyncedHistory};
 
 /// The id of a history: 40 hexadecimal digits.
 pub(crate) type ReplicationId = Sds;

@@ -2,11 +2,11 @@
 
 use super::adapter::StandIn;
 use super::redis::{
-    Commands, ConnectionLike, ErrorKind, ProtocolVersion, RedisConnectionInfo, RedisResult, cmd,
-    pipe, transaction,
+    Commands, ConnectionLike, ErrorKind, ProtocolVersion, RedisConnectionInfo, RedisResult, Value,
+    cmd, pipe, transaction,
 };
 use std::time::Duration;
-use stunt_double::redis::{Refusal, ServerOptions};
+use stunt_double::redis::{Refusal, ServerOptions, Version};
 use stunt_double::{Instant, Shutdown};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -89,6 +89,27 @@ fn a_wait_moves_the_clock_to_its_end() -> RedisResult<()> {
     let () = cmd("CLIENT").arg("PAUSE").arg(1_000).query(&mut con)?;
     let () = con.set("after", "the pause")?;
     assert_eq!(stand_in.now(), Instant::ZERO + 8 * SECOND);
+    Ok(())
+}
+
+#[test]
+fn a_reader_waits_no_longer_than_until_an_entry_is_idle() -> RedisResult<()> {
+    let stand_in = StandIn::redis_with(ServerOptions::default().with_version(Version::Redis8_6), 1);
+    let mut con = stand_in.connection()?;
+    let mut ask = |line: &str| {
+        let mut words = line.split(' ');
+        let mut request = cmd(words.next().unwrap_or_default());
+        request.arg(words.collect::<Vec<_>>()).query::<Value>(&mut con)
+    };
+    ask("XADD s 1-1 a 1")?;
+    ask("XGROUP CREATE s g 0")?;
+    ask("XREADGROUP GROUP g c STREAMS s >")?;
+    ask("XREADGROUP GROUP g d BLOCK 0 CLAIM 3000 STREAMS s >")?;
+    assert_eq!(stand_in.now(), Instant::ZERO + Duration::from_millis(3_001));
+    ask("XACK s g 1-1")?;
+    let endless = ask("XREADGROUP GROUP g d BLOCK 0 CLAIM 3000 STREAMS s >");
+    assert!(endless.unwrap_err().to_string().contains("push first"));
+    assert_eq!(stand_in.now(), Instant::ZERO + Duration::from_millis(3_001));
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use crate::redis::value::{Sds, number};
 use crate::redis::version::{Version, Versions};
 use crate::time::Instant;
 use filter::Filter;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[rustfmt::skip]
@@ -256,7 +257,7 @@ fn client_list(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
             [] => Filter::all(),
             [word, _] if is(word, "type") => Filter::parse(server, words, true)?,
             [word, rest @ ..] if is(word, "id") && !rest.is_empty() => {
-                let parsed: Option<Vec<i64>> =
+                let parsed: Option<BTreeSet<i64>> =
                     rest.iter().map(|id| number::parse_i64(id)).collect();
                 let wrong = if rules.client_ids_are_syntax {
                     CommandError::Syntax

@@ -1,7 +1,8 @@
 //! `HOTKEYS`: which keys take most of the time and of the network.
 //!
 //! Commands take no time here, and bytes are not counted, so a session of tracking has its times
-//! and its settings, and finds no key.
+//! and its settings, and finds no key. It ends by the calendar. A jump of the clock beyond its end
+//! ends it at once, so that it has lasted until then. A jump back afterwards does not revive it.
 //!
 //! Source: the replies of Redis 8.6.2.
 
@@ -38,6 +39,8 @@ pub(crate) struct HotKeys {
     since: i64,
     /// When it ends, or has ended.
     until: Option<i64>,
+    /// It has ended for good, whatever the clock shows.
+    ended: bool,
 }
 
 /// The measures of a session.
@@ -49,7 +52,21 @@ struct Metrics {
 
 impl HotKeys {
     fn is_active(&self, now: i64) -> bool {
-        self.until.is_none_or(|until| until > now)
+        !self.ended && self.until.is_none_or(|until| until > now)
+    }
+
+    fn end(&mut self, at: i64) {
+        self.until = Some(at);
+        self.ended = true;
+    }
+
+    /// Notes that the clock jumps.
+    pub(crate) fn clock_jumps(&mut self, from: i64, to: i64) {
+        match self.until {
+            Some(until) if !self.ended && until <= from => self.end(until),
+            Some(until) if !self.ended && until <= to => self.end(to),
+            _ => {}
+        }
     }
 }
 
@@ -108,7 +125,7 @@ fn start(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
         return Err(CommandError::text("ERR hotkey tracking session already in progress"));
     }
     let (metrics, mut words) = metrics(&args[2..])?;
-    let mut session = HotKeys { metrics, sample: 1, since: now, until: None };
+    let mut session = HotKeys { metrics, sample: 1, since: now, until: None, ended: false };
     while let [word, value, rest @ ..] = words {
         words = rest;
         if is(word, "count") {
@@ -139,7 +156,7 @@ fn stop(server: &mut Server, caller: Caller, _: Args<'_>) -> Answer {
     let now = now(server, caller);
     match &mut server.watchers.hot_keys {
         Some(session) if session.is_active(now) => {
-            session.until = Some(now);
+            session.end(now);
             Ok(Reply::OK)
         }
         Some(_) | None => Ok(Reply::Nil),
@@ -161,7 +178,10 @@ fn get(server: &mut Server, caller: Caller, _: Args<'_>) -> Answer {
     let now = now(server, caller);
     let Some(session) = &server.watchers.hot_keys else { return Ok(Reply::Nil) };
     let all_slots = Reply::Array(vec![Reply::Integer(0), Reply::Integer(16_383)]);
-    let until = session.until.map_or(now, |until| until.min(now));
+    let until = match session.until {
+        Some(until) if session.ended => until,
+        until => until.map_or(now, |until| until.min(now)),
+    };
     let zero = Reply::Integer(0);
     let none = Reply::Array(Vec::new());
     let mut fields = vec![

@@ -4,14 +4,14 @@
 
 use super::{Flow, Row};
 use crate::redis::command::arguments::{count, integer, is, timeout_in_millis};
-use crate::redis::command::attempt::Attempt;
+use crate::redis::command::attempt::{Attempt, Syncs};
 use crate::redis::command::flag::*;
 use crate::redis::command::{Answer, Args, Caller, Origin, flow, server};
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
-use crate::redis::server::replication::{Announced, FailoverOptions, NO_FILE, Stage, Wanted};
+use crate::redis::server::replication::{Announced, FailoverOptions, NO_FILE, Stage};
 use crate::redis::value::{Sds, number};
 use crate::redis::version::Versions;
 use std::time::Duration;
@@ -263,14 +263,13 @@ fn waitaof(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     }
     let offset = server.sessions.get(&caller.client).map_or(0, |session| session.written);
     let (changes, _) = server.changes_and_synced();
-    let wanted = Wanted { local, changes, replicas, offset };
+    let wanted = Syncs { local, changes, replicas, offset };
     let synced = server.synced(wanted);
     if synced.suffices(wanted) || !caller.origin.may_wait() {
         return Ok(Some(synced.reply()));
     }
     server.replication.wants_acks = true;
-    let reply =
-        server.block(caller, &[], Attempt::Synced { local, changes, replicas, offset }, deadline);
+    let reply = server.block(caller, &[], Attempt::Synced(wanted), deadline);
     server.watch_syncs();
     Ok(reply)
 }

@@ -12,6 +12,7 @@ use crate::redis::command::Args;
 use crate::redis::command::arguments::{expire_unit, is};
 use crate::redis::database::Database;
 use crate::redis::reply::Reply;
+use crate::redis::value::number::parse_i64;
 use crate::redis::value::{Hash, Kind, Sds};
 use crate::redis::version::{FieldSyntax, Fields};
 
@@ -133,8 +134,7 @@ fn hpexpireat(command: &str, args: Args<'_>, at: i64, changed: &[Sds], rules: &F
     }
     let place = (3..made.len()).find(|at| is(&made[*at], "fields"));
     let Some(begin) = place.map(|at| at + 1) else { return made };
-    let count = made.get(begin).and_then(|count| count.to_string().parse::<usize>().ok());
-    let end = begin + 1 + count.unwrap_or(0);
+    let end = begin + 1 + count_of(made.get(begin));
     if rules.syntax != FieldSyntax::AfterOptions
         && end <= made.len()
         && end - begin - 1 > changed.len()
@@ -146,6 +146,12 @@ fn hpexpireat(command: &str, args: Args<'_>, at: i64, changed: &[Sds], rules: &F
         made.extend(behind);
     }
     made
+}
+
+/// Returns the number of fields that a word tells; 0, if it tells none.
+fn count_of(word: Option<&impl AsRef<[u8]>>) -> usize {
+    let count = word.and_then(|word| parse_i64(word.as_ref()));
+    count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
 }
 
 /// Returns where `HGETEX` or `HSETEX` has the word `FIELDS`. Valkey also takes the key for it.
@@ -171,9 +177,7 @@ fn hgetex(args: Args<'_>, at: Option<i64>, changed: &[Sds], rules: &Fields) -> V
             made
         }
         FieldSyntax::Anywhere => {
-            let count = args.get(place + 1).and_then(|count| std::str::from_utf8(count).ok());
-            let count = count.and_then(|count| count.parse().ok()).unwrap_or(0);
-            let fields = args.iter().skip(place + 2).take(count);
+            let fields = args.iter().skip(place + 2).take(count_of(args.get(place + 1)));
             let fields: Vec<Sds> = fields.map(|field| Sds::new(field)).collect();
             with_fields(&begin, &fields)
         }
@@ -184,9 +188,7 @@ fn hgetex(args: Args<'_>, at: Option<i64>, changed: &[Sds], rules: &Fields) -> V
 fn hsetex(db: &Database, args: Args<'_>, hash: Option<&Hash>) -> Effects {
     let rules = &db.profile.fields;
     let Some(place) = place_of_fields(args, rules) else { return Vec::new() };
-    let count = args.get(place + 1).and_then(|count| std::str::from_utf8(count).ok());
-    let count: usize = count.and_then(|count| count.parse().ok()).unwrap_or(0);
-    let end = (place + 2 + 2 * count).min(args.len());
+    let end = (place + 2 + 2 * count_of(args.get(place + 1))).min(args.len());
     let is_option = |at: usize| at >= 2 && !(place..end).contains(&at);
     let timed = (2..args.len()).find(|at| is_option(*at) && expire_unit(args[*at]).is_some());
     let deadline = args.get(place + 2).and_then(|field| hash?.deadline(field));

@@ -298,7 +298,7 @@ pub(super) fn served(attempt: &Attempt, called: &str, key: &[u8], reply: &Reply)
             vec![words(&[b"LMOVE", key, destination, side(*from), side(*to)])]
         }
         Attempt::Replicas { .. }
-        | Attempt::Synced { .. }
+        | Attempt::Synced(_)
         | Attempt::Read { .. }
         | Attempt::ReadGroup { .. } => Vec::new(),
     }

@@ -173,28 +173,6 @@ fn id_of(reply: &Reply) -> Option<StreamId> {
     StreamId::parse(id.as_bytes()?, 0)
 }
 
-/// Returns the ids of the entries of a key that a reader has claimed: those that were delivered
-/// before.
-fn claimed_of(reply: Option<&Reply>, key: &[u8]) -> Vec<StreamId> {
-    let entries = match reply {
-        Some(Reply::Map(streams)) => streams
-            .iter()
-            .find(|(name, _)| name.as_bytes() == Some(key))
-            .map(|(_, entries)| entries),
-        Some(Reply::Array(streams)) => streams.iter().find_map(|stream| {
-            let [name, entries] = stream.as_array()? else { return None };
-            (name.as_bytes() == Some(key)).then_some(entries)
-        }),
-        _ => None,
-    };
-    let claimed = |entry: &&Reply| {
-        let deliveries = entry.as_array().and_then(|parts| parts.get(3));
-        deliveries.is_some_and(|count| *count != Reply::Integer(0))
-    };
-    let entries = entries.and_then(Reply::as_array).unwrap_or_default();
-    entries.iter().filter(claimed).filter_map(id_of).collect()
-}
-
 /// Returns the places of the words `GROUP` and `STREAMS` of an `XREADGROUP` that has succeeded.
 /// Other options may stand before and between them.
 fn places(args: Args<'_>) -> Option<(usize, usize)> {
@@ -243,8 +221,8 @@ pub(super) fn effects(
             let (group, streams) = places(args)?;
             let options = args[1..group].iter().chain(&args[group + 3..streams]);
             let no_ack = { options }.any(|word| is(word, "noack"));
-            let read = |group: &GroupBefore| group.read(db, no_ack, &claimed_of(reply, &group.key));
-            Some(before.iter().flat_map(read).collect())
+            let reads = before.iter().zip(&db.observers.claimed);
+            Some(reads.flat_map(|(group, claimed)| group.read(db, no_ack, claimed)).collect())
         }
         ("xclaim", Some(group)) => {
             let id = |word: &&[u8]| Some((StreamId::parse(word, 0)?, Sds::new(word)));

@@ -9,7 +9,6 @@
 //!
 //! Source: `replication.c`.
 
-use super::synced::Wanted;
 use super::{NO_ID, Replica, Stage, encoded};
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::{Args, flag};
@@ -213,7 +212,8 @@ impl Server {
                     let have = self.replicas_with(offset);
                     (have >= count).then(|| Reply::count(have))
                 }
-                ref attempt => Wanted::by(attempt).and_then(|wanted| self.ends_sync_wait(wanted)),
+                Attempt::Synced(wanted) => self.ends_sync_wait(wanted),
+                _ => None,
             };
             if let Some(reply) = reply {
                 self.release_blocked(client, reply, false, false);

@@ -7,33 +7,12 @@
 //! Source: `replication.c` (`waitaofCommand`, `replicationSendAck`).
 
 use super::{Replica, Stage};
-use crate::redis::command::attempt::Attempt;
+use crate::redis::command::attempt::Syncs;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 
-/// The syncs that a client of `WAITAOF` waits for, out of its `Attempt::Synced`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) local: bool,
-    pub(crate) changes: u64,
-    pub(crate) replicas: usize,
-    pub(crate) offset: u64,
-}
-
-impl Wanted {
-    /// Returns what an attempt waits for, if that is a sync.
-    pub(crate) fn by(attempt: &Attempt) -> Option<Wanted> {
-        match *attempt {
-            Attempt::Synced { local, changes, replicas, offset } => {
-                Some(Wanted { local, changes, replicas, offset })
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The part of them that has happened.
+/// The part of the wanted syncs that has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Synced {
     local: bool,
@@ -41,7 +20,7 @@ pub(crate) struct Synced {
 }
 
 impl Synced {
-    pub(crate) fn suffices(self, wanted: Wanted) -> bool {
+    pub(crate) fn suffices(self, wanted: Syncs) -> bool {
         self.local >= wanted.local && self.replicas >= wanted.replicas
     }
 
@@ -71,7 +50,7 @@ impl Server {
     }
 
     /// Returns how much is synced of what a client waits for.
-    pub(crate) fn synced(&mut self, wanted: Wanted) -> Synced {
+    pub(crate) fn synced(&mut self, wanted: Syncs) -> Synced {
         let (_, synced) = self.changes_and_synced();
         let has = |replica: &&Replica| {
             let synced = replica.synced.is_some_and(|offset| offset >= wanted.offset);
@@ -82,7 +61,7 @@ impl Server {
     }
 
     /// Returns the reply to a client that has what it waits for, or can no longer have it.
-    pub(crate) fn ends_sync_wait(&mut self, wanted: Wanted) -> Option<Reply> {
+    pub(crate) fn ends_sync_wait(&mut self, wanted: Syncs) -> Option<Reply> {
         if wanted.local && !self.config.append_only {
             return Some(NO_FILE.into());
         }

@@ -4,6 +4,11 @@
 //! is pending for exactly one consumer of a group. It may be pending although it was deleted from
 //! the stream.
 //!
+//! A reader that claims what was idle for long enough finds it in an index of the pending entries
+//! by the time of their delivery. A group has the index since the first such claim, so that others
+//! pay nothing. From then on a search costs O(log n) and a step for each entry that it finds, those
+//! included that were deleted from the stream.
+//!
 //! Source: `t_stream.c`, `stream.h`.
 
 use super::StreamId;
@@ -18,8 +23,8 @@ type Place = u32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
     consumer: Place,
-    /// Number of the delivery in its group, modulo 2³²: of those of one millisecond, the first was
-    /// idle for longest.
+    /// Number of the delivery in its group: of those of one millisecond, the first was idle for
+    /// longest.
     turn: u32,
     /// Time of the last delivery, in milliseconds since the Unix epoch.
     pub delivered_at: i64,
@@ -72,7 +77,13 @@ pub struct Group {
     free: Vec<Place>,
     turns: u32,
     pub(super) bookmark: Option<Bookmark>,
+    /// The pending entries by the time and the number of their delivery, if they were ever searched
+    /// for.
+    by_age: Option<Box<Ages>>,
 }
+
+/// Pending entries, the longest idle first.
+type Ages = BTreeSet<(i64, u32, StreamId)>;
 
 impl PartialEq for Group {
     fn eq(&self, other: &Group) -> bool {
@@ -103,6 +114,7 @@ impl Group {
             free: Vec::new(),
             turns: 0,
             bookmark: None,
+            by_age: None,
         }
     }
 
@@ -216,43 +228,91 @@ impl Group {
         let consumer = self.places[place as usize].take()?;
         self.free.push(place);
         for id in &consumer.pending {
-            self.pending.remove(id);
+            let pending = self.pending.remove(id);
+            self.age(*id, pending, None);
         }
         Some(consumer.pending.len())
     }
 
+    /// Number of deliveries so far, or since they were counted anew.
+    pub(crate) fn deliveries(&self) -> u64 {
+        u64::from(self.turns)
+    }
+
     fn next_turn(&mut self) -> u32 {
-        self.turns = self.turns.wrapping_add(1);
+        if self.turns == u32::MAX {
+            let mut order: Vec<_> = self.ages().collect();
+            order.sort_unstable();
+            self.count_turns(order.into_iter().map(|(_, _, id)| id));
+        }
+        self.turns += 1;
         self.turns
     }
 
     /// Counts deliveries anew, in the order of ids, as after a group was read from elsewhere.
-    pub(crate) fn count_turns(&mut self) {
+    pub(crate) fn count_turns_by_id(&mut self) {
+        let ids: Vec<StreamId> = self.pending.keys().copied().collect();
+        self.count_turns(ids.into_iter());
+    }
+
+    fn count_turns(&mut self, order: impl Iterator<Item = StreamId>) {
         self.turns = 0;
-        for pending in self.pending.values_mut() {
-            self.turns = self.turns.wrapping_add(1);
-            pending.turn = self.turns;
+        for id in order {
+            self.turns += 1;
+            self.pending.get_mut(&id).expect("the entry is pending").turn = self.turns;
+        }
+        self.by_age = self.by_age.take().map(|_| Box::new(self.ages().collect()));
+    }
+
+    fn ages(&self) -> impl Iterator<Item = (i64, u32, StreamId)> {
+        self.pending.iter().map(|(id, of)| (of.delivered_at, of.turn, *id))
+    }
+
+    /// Makes the index of pending entries by their age.
+    pub(super) fn index_ages(&mut self) {
+        if self.by_age.is_none() {
+            self.by_age = Some(Box::new(self.ages().collect()));
+        }
+    }
+
+    /// Notes in the index, if there is one, what became of an entry.
+    #[inline]
+    fn age(&mut self, id: StreamId, before: Option<Pending>, after: Option<Pending>) {
+        if let Some(ages) = &mut self.by_age {
+            if let Some(of) = before {
+                ages.remove(&(of.delivered_at, of.turn, id));
+            }
+            ages.extend(after.map(|of| (of.delivered_at, of.turn, id)));
         }
     }
 
     /// Returns the pending entries that nobody has acknowledged for so many milliseconds, the
-    /// longest idle first, each with its time and number of deliveries.
-    pub(super) fn idle(&self, min_idle: i64, now: i64) -> Vec<(StreamId, Pending)> {
-        let pending = self.pending.iter().map(|(id, pending)| (*id, *pending));
-        let is_idle =
-            |(_, of): &(StreamId, Pending)| now.saturating_sub(of.delivered_at) >= min_idle;
-        let mut idle: Vec<_> = pending.filter(is_idle).collect();
-        // A turn counts from the latest one, so that the count may begin again.
-        let ago = |of: &Pending| self.turns.wrapping_sub(of.turn);
-        idle.sort_by_key(|(_, of)| (of.delivered_at, std::cmp::Reverse(ago(of))));
-        idle
+    /// longest idle first, each with its time and number of deliveries. The index is there.
+    pub(super) fn idle(
+        &self,
+        min_idle: i64,
+        now: i64,
+    ) -> impl Iterator<Item = (StreamId, Pending)> {
+        let ages = self.by_age.iter().flat_map(|ages| ages.iter());
+        let idle = ages.take_while(move |(at, ..)| now.saturating_sub(*at) >= min_idle);
+        idle.filter_map(|(_, _, id)| Some((*id, *self.pending.get(id)?)))
+    }
+
+    /// Returns when the next entry will have been idle for so many milliseconds that is not idle
+    /// for so long yet, if entries were searched for by their age.
+    pub(crate) fn next_idle(&self, min_idle: i64, now: i64) -> Option<i64> {
+        let from = now.saturating_sub(min_idle).saturating_add(1);
+        let (at, ..) = self.by_age.as_ref()?.range((from, 0, StreamId::MIN)..).next()?;
+        Some(at.saturating_add(min_idle))
     }
 
     /// Makes an entry pending for a consumer, whomever it was pending for.
     pub(super) fn assign(&mut self, id: StreamId, to: Place, delivered_at: i64, deliveries: u64) {
         let turn = self.next_turn();
         let pending = Pending { consumer: to, turn, delivered_at, deliveries };
-        match self.pending.insert(id, pending) {
+        let before = self.pending.insert(id, pending);
+        self.age(id, before, Some(pending));
+        match before {
             Some(before) if before.consumer == to => return,
             Some(before) => {
                 self.at(before.consumer).pending.remove(&id);
@@ -280,15 +340,19 @@ impl Group {
     pub(super) fn redelivered(&mut self, id: StreamId, now: i64) {
         let turn = self.next_turn();
         if let Some(pending) = self.pending.get_mut(&id) {
+            let before = *pending;
             pending.turn = turn;
             pending.delivered_at = now;
             pending.deliveries = pending.deliveries.wrapping_add(1);
+            let after = *pending;
+            self.age(id, Some(before), Some(after));
         }
     }
 
     /// `XACK`: removes a pending entry. Returns whether it was pending.
     pub fn acknowledge(&mut self, id: StreamId) -> bool {
         let Some(pending) = self.pending.remove(&id) else { return false };
+        self.age(id, Some(pending), None);
         self.at(pending.consumer).pending.remove(&id);
         true
     }
@@ -305,7 +369,8 @@ impl Group {
         self.assign(id, place, delivered_at, deliveries);
     }
 
-    /// Checks that every entry is pending for one consumer. Returns what is wrong otherwise.
+    /// Checks that every entry is pending for one consumer, and stands in the index. Returns what
+    /// is wrong otherwise.
     pub(super) fn check_invariants(&self) -> Result<(), String> {
         let mut pending = 0;
         for (name, place) in &self.by_name {
@@ -321,6 +386,12 @@ impl Group {
         let places = self.places.iter().flatten().count();
         ensure(places == self.by_name.len(), || format!("{places} places of consumers"))?;
         let of_group = self.pending.len();
+        if let Some(ages) = &self.by_age {
+            let known = self.ages().filter(|age| ages.contains(age)).count();
+            ensure(known == of_group && ages.len() == of_group, || {
+                format!("the index has {known} of {of_group} pending entries")
+            })?;
+        }
         ensure(pending == of_group, || {
             format!("{of_group} entries are pending, {pending} for consumers")
         })

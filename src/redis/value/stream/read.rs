@@ -137,13 +137,14 @@ impl Stream {
         now_ms: i64,
     ) -> Option<Delivery> {
         let limit = if count == 0 { usize::MAX } else { count };
+        self.group_mut(group)?.index_ages();
         let idle = self.group(group)?.idle(min_idle, now_ms);
         let entry = |(id, of): (StreamId, Pending)| {
             let idle = now_ms.saturating_sub(of.delivered_at).max(0);
             let entry = self.get(id)?.to_owned();
             Some(ClaimedEntry { entry, idle, deliveries: of.deliveries })
         };
-        let claimed: Vec<ClaimedEntry> = idle.into_iter().filter_map(entry).take(limit).collect();
+        let claimed: Vec<ClaimedEntry> = idle.filter_map(entry).take(limit).collect();
         let state = self.group_mut(group)?;
         let (place, new_consumer) = state.see(consumer, now_ms);
         for claim in &claimed {
@@ -156,15 +157,5 @@ impl Stream {
             delivery = self.deliver(group, consumer, left, (no_ack, true), now_ms)?;
         }
         Some(Delivery { claimed, new_consumer, ..delivery })
-    }
-
-    /// Returns when the next entry of a group will have been idle for so many milliseconds that is
-    /// not idle for so long yet.
-    pub(crate) fn next_idle(&self, group: &[u8], min_idle: i64, now_ms: i64) -> Option<i64> {
-        let pending = self.group(group)?.pending().iter();
-        let times =
-            pending.map(|(id, pending)| (pending.delivered_at.saturating_add(min_idle), id));
-        let later = times.filter(|(at, id)| *at > now_ms && self.get(**id).is_some());
-        later.map(|(at, _)| at).min()
     }
 }

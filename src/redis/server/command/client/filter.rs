@@ -9,6 +9,7 @@ use crate::redis::command::arguments::{is, shown};
 use crate::redis::error::CommandError;
 use crate::redis::server::{ClientId, Server, Session};
 use crate::redis::value::number::parse_i64;
+use std::collections::BTreeSet;
 
 /// Types of clients. The connection to a master is none of its clients.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl ClientType {
 
 /// A property that a client has or has not.
 enum Property<'a> {
-    Ids(Vec<i64>),
+    Ids(BTreeSet<i64>),
     Type(ClientType),
     Address(&'a [u8]),
     LocalAddress(&'a [u8]),
@@ -135,7 +136,7 @@ impl<'a> Filter<'a> {
     }
 
     /// Returns the filter for clients with these ids.
-    pub(super) fn ids(ids: Vec<i64>) -> Filter<'a> {
+    pub(super) fn ids(ids: BTreeSet<i64>) -> Filter<'a> {
         Filter::only(Property::Ids(ids))
     }
 
@@ -178,7 +179,7 @@ impl<'a> Filter<'a> {
                     return Err(CommandError::Syntax);
                 }
                 let id = |id: &&[u8]| parse_i64(id).filter(|id| *id > 0);
-                let ids: Option<Vec<i64>> = more[..count].iter().map(id).collect();
+                let ids: Option<BTreeSet<i64>> = more[..count].iter().map(id).collect();
                 let ids =
                     ids.ok_or(CommandError::text("ERR client-id should be greater than 0"))?;
                 filter.add(Property::Ids(ids), negated.is_none(), several);
