@@ -1,8 +1,8 @@
 //! The same work on every version of a server: a version is a set of facts, and none may make plain
 //! commands dearer.
 //!
-//! Each scenario is one of those of `scenarios` on a version; only `redis-types` has values of every
-//! type, and some versions encode small values in another way, which costs what it costs.
+//! Each scenario is one of those of `scenarios` on a version; only `redis-types` has values of
+//! every type, and some versions encode small values in another way, which costs what it costs.
 //!
 //! `versions` prints the names of the scenarios with their versions; `versions NAME VERSION` runs
 //! one once, so that a tool can count its instructions (`benches/count-instructions --versions`).

@@ -138,8 +138,9 @@
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
 //! - *Later versions*: `COMMAND DOCS` describes the commands that 7.0.15 has as 7.0.15 does, with
-//!   its summaries, arguments and history, and the `HELP` of some containers has its lines. Modules, `GEOSEARCH … BYPOLYGON`, rules about databases in users
-//!   (Valkey 9.1) and `SHUTDOWN SAFE` and `FAILOVER` (Valkey 9.0) are not modelled.
+//!   its summaries, arguments and history, and the `HELP` of some containers has its lines.
+//!   Modules, `GEOSEARCH … BYPOLYGON`, rules about databases in users (Valkey 9.1) and `SHUTDOWN
+//!   SAFE` and `FAILOVER` (Valkey 9.0) are not modelled.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG
 //!   DIGEST` returns the real server's digest; what `DEBUG LISTPACK` prints, nobody sees. Where
 //!   `DEBUG RELOAD NOFLUSH` finds a key twice, or `DEBUG LOADAOF` has no file, the real process

@@ -196,7 +196,7 @@ fn elements_to_reply(table: &Table, protocol: Protocol, depth: usize) -> mlua::R
 
 /// Returns a list of texts.
 pub(super) fn list(lua: &Lua, items: &[&[u8]]) -> mlua::Result<Table> {
-    // What is UTF-8 needs no reference of its own on its way.
+    // A text of UTF-8 needs no reference of its own on its way.
     lua.create_sequence_from(items.iter().map(|item| match std::str::from_utf8(item) {
         Ok(text) => Either::Left(text),
         Err(_) => Either::Right(BString::from(*item)),

@@ -8,8 +8,8 @@
 //!
 //! An invalidation is sent at once, before anything else that the rest of a transaction or a script
 //! sends; to the client whose own command caused it, it is sent after the reply. It goes to the
-//! client itself in RESP3, or to the connection that the client redirects to; in RESP2 only a redirection to a
-//! subscriber can receive it.
+//! client itself in RESP3, or to the connection that the client redirects to; in RESP2 only a
+//! redirection to a subscriber can receive it.
 //!
 //! The databases collect the changed keys while anybody tracks or anything is remembered. The real
 //! server broadcasts once for each round of its event loop, which may hold several commands of a
@@ -217,7 +217,8 @@ impl Server {
         }
     }
 
-    /// Sends the invalidations for what has changed so far to all but the client whose request runs.
+    /// Sends the invalidations for what has changed so far to all but the client whose request
+    /// runs.
     #[inline]
     pub(super) fn invalidate_for_others(&mut self) {
         if self.tracking.is_on {
