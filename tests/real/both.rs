@@ -28,7 +28,7 @@ pub(crate) struct Both<'a> {
 const READ_AT_ONCE: usize = 16 * 1024;
 
 /// Number of further barriers for a client that has heard less than it should.
-const LATE: usize = 20;
+const LATE: usize = 400;
 
 /// The output that a client received from either server since the last call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -205,8 +205,8 @@ fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
         (Settled::Collision, Reply::Error(real), Reply::Error(ours)) => {
             let unnamed = |error: &ErrorReply| {
                 let text = error.to_string();
-                let name = text.strip_suffix(" already exists")?.split(' ').nth(2)?.to_owned();
-                Some(text.replace(&name, "…"))
+                let what = text.strip_suffix(" already exists")?.rsplit_once(' ')?.0;
+                Some(what.to_owned())
             };
             real == ours || (unnamed(real).is_some() && unnamed(real) == unnamed(ours))
         }
