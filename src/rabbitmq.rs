@@ -86,9 +86,12 @@
 //! - *Alarms* are set by the test; nothing raises them automatically.
 //! - *Users* are checked by password only. The mechanisms are `PLAIN`, `AMQPLAIN` and, since
 //!   RabbitMQ 4, `ANONYMOUS`, which logs in as `guest`; there is no OAuth.
-//! - *RabbitMQ 4*: a client that asks for AMQP 1.0 gets its protocol header and nothing more. In a
-//!   quorum queue, a message that expires behind others of another priority waits until it is the
-//!   next one. A returned message that waits for its delayed retry does not count as ready.
+//! - *RabbitMQ 4*: a client that asks for AMQP 1.0 gets its protocol header and nothing more. A
+//!   returned message that waits for its delayed retry does not count as ready. In one case 4.3.6
+//!   loses messages: the single active consumer of a quorum queue waits until it has settled its
+//!   deliveries, to make way for one of a higher priority, and its channel fails or its connection
+//!   is lost. The server keeps it, and once the other consumer has gone, gives it every message;
+//!   nobody settles them. Here it is gone with its channel.
 //! - [`wire`] has a list of its own.
 
 pub mod admin;

@@ -136,7 +136,8 @@ pub(crate) enum Priorities {
     None,
     /// Two messages of priority 5 and above, then one below, and so on.
     TwoClasses,
-    /// The highest of 32 levels first. A message without a priority is on level 4.
+    /// The highest of 32 levels first. A message without a priority is on level 4. Messages expire
+    /// at the head of each level.
     Strict,
 }
 
