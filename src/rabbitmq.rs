@@ -87,12 +87,12 @@
 //! - *Users* are checked by password only. The mechanisms are `PLAIN`, `AMQPLAIN` and, since
 //!   RabbitMQ 4, `ANONYMOUS`, which logs in as `guest`; there is no OAuth.
 //! - *RabbitMQ 4*: a client that asks for AMQP 1.0 gets its protocol header and nothing more. A
-//!   returned message that waits for its delayed retry does not count as ready. In one case 4.3.6
-//!   loses messages: the single active consumer of a quorum queue waits until it has settled its
-//!   deliveries, to make way for one of a higher priority, and its channel fails or its connection
-//!   is lost. The server keeps it, and once the other consumer has gone, gives it every message;
-//!   nobody settles them. Here it is gone with its channel.
-//! - [`wire`] has a list of its own.
+//!   returned message that waits for its delayed retry does not count as ready. Twice a quorum
+//!   queue of the real server gets stuck, when its single active consumer has to make way for one
+//!   of a higher priority and still holds deliveries. If the last of them is requeued, 4.0.5 hands
+//!   out nothing to anyone; here the other consumer gets it. If the channel fails, 4.3.6 keeps the
+//!   consumer, and when the other one has gone, gives it all messages, which nobody settles; here
+//!   it is gone with its channel.
 
 pub mod admin;
 pub mod broker;

@@ -79,10 +79,11 @@ impl Case {
         for (number, step) in self.steps.iter().enumerate() {
             for part in step.template.split(" ; ") {
                 let line = Line { step, number, nonsense: self.theme.nonsense, known: &known };
-                let longer = scenario.clone() + &line.written(part);
+                let lines = line.written(part);
+                let longer = scenario.clone() + &lines;
                 let answers = answered(&longer).map_err(|why| format!("{why}\n{longer}"))?;
                 let after = Known::from(&answers);
-                if !after.has_lost_a_demoted_consumer(&known) {
+                if !after.touches_a_demoted_consumer(&known, &lines) {
                     (scenario, played, known) = (longer, answers, after);
                 }
             }
@@ -181,14 +182,18 @@ impl Known {
         unsettled.map_or(&[], Vec::as_slice)
     }
 
-    /// Returns whether the server has closed a channel since then that may have had such a consumer.
-    fn has_lost_a_demoted_consumer(&self, before: &Known) -> bool {
-        let has_failed = |channel: &String| {
+    /// Returns whether, in these lines, a channel that may have such a consumer has failed or has
+    /// requeued a delivery.
+    fn touches_a_demoted_consumer(&self, before: &Known, lines: &str) -> bool {
+        let has_failed = |channel: &str| {
             self.state(channel) == State::Failed && before.state(channel) == State::Open
         };
-        let consumes =
-            |channel: &String| before.consumers.get(channel).is_some_and(|tags| !tags.is_empty());
-        self.demotes && self.channels.keys().any(|it| has_failed(it) && consumes(it))
+        let requeues = |channel: &str| {
+            let begin = format!("> {channel} basic.");
+            lines.lines().any(|line| line.starts_with(&begin) && line.contains("requeue=true"))
+        };
+        let mut consumers = before.consumers.iter().filter(|(_, tags)| !tags.is_empty());
+        self.demotes && consumers.any(|(channel, _)| has_failed(channel) || requeues(channel))
     }
 
     fn state(&self, channel: &str) -> State {
