@@ -86,10 +86,13 @@
 //! - *Alarms* are set by the test; nothing raises them automatically.
 //! - *Users* are checked by password only. The mechanisms are `PLAIN`, `AMQPLAIN` and, since
 //!   RabbitMQ 4, `ANONYMOUS`, which logs in as `guest`; there is no OAuth.
-//! - *RabbitMQ 4*: a client that asks for AMQP 1.0 gets its protocol header and nothing more. In a
-//!   quorum queue, a message that expires behind others of another priority waits until it is the
-//!   next one. A returned message that waits for its delayed retry does not count as ready.
-//! - [`wire`] has a list of its own.
+//! - *RabbitMQ 4*: a client that asks for AMQP 1.0 gets its protocol header and nothing more. A
+//!   returned message that waits for its delayed retry does not count as ready. Twice a quorum
+//!   queue of the real server gets stuck, when its single active consumer has to make way for one
+//!   of a higher priority and still holds deliveries. If the last of them is requeued, 4.0.5 hands
+//!   out nothing to anyone; here the other consumer gets it. If the channel fails, 4.3.6 keeps the
+//!   consumer, and when the other one has gone, gives it all messages, which nobody settles; here
+//!   it is gone with its channel.
 
 pub mod admin;
 pub mod broker;

@@ -123,7 +123,7 @@ impl Channel {
         self.cancelled.as_ref().map_or(&[], |cancelled| &cancelled.0)
     }
 
-    fn holds_any_of(&self, consumer: ConsumerKey) -> bool {
+    pub(crate) fn holds_any_of(&self, consumer: ConsumerKey) -> bool {
         self.held().any(|unacked| unacked.consumer == Some(consumer))
     }
 

@@ -10,7 +10,9 @@ mod facts;
 mod profiles;
 
 use crate::unknown_version::UnknownVersion;
-pub(crate) use facts::{ChannelLimit, Priorities, Profile, Quorum, SettingRules, Texts};
+pub(crate) use facts::{
+    ChannelLimit, MasterLocator, Priorities, Profile, Quorum, SettingRules, Texts,
+};
 
 /// The version of RabbitMQ that a broker imitates, where versions differ in a way that users can
 /// see.
@@ -132,8 +134,9 @@ pub enum DeprecatedFeature {
     /// A prefetch limit that consumers of a channel share: `global_qos`. Where it is denied,
     /// `basic.qos` with `global` sets the limit of each later consumer, and tells nobody.
     GlobalQos,
-    /// The argument `x-queue-master-locator`: `queue_master_locator`. Where it is denied,
-    /// `queue.declare` closes the connection with `INTERNAL_ERROR`.
+    /// The argument `x-queue-master-locator`, and the key `queue-master-locator` of policies:
+    /// `queue_master_locator`. Where it is denied, `queue.declare` closes the connection with
+    /// `INTERNAL_ERROR`, and a policy with the key is refused.
     QueueMasterLocator,
 }
 

@@ -26,6 +26,7 @@ mod lifecycle;
 mod listings;
 mod long_backlogs;
 mod peek;
+mod policies;
 mod qos;
 mod recorded;
 mod redelivery;

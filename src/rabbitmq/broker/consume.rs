@@ -187,10 +187,11 @@ impl Broker {
             let serial = broker.serial_of(consumer);
             let Some(of) = broker.consumers.remove(consumer) else { return Ok(()) };
             let (queue, mut ended) = (of.queue, vec![Ended::new(consumer, &of)]);
+            let holds = broker.channel_mut(key).holds_any_of(consumer);
             let Queue { ring, cold, .. } = broker.queue_mut(queue);
             let keeps_place = cold.kind.keeps_place_of_cancelled() && !cold.single_active;
             if keeps_place && !of.is_blocked {
-                ring.vacate(consumer, key, of.tag.clone(), of.priority());
+                ring.vacate(consumer, key, of.tag.clone(), of.priority(), holds);
                 ended.clear();
             }
             broker.channel_mut(key).remember_cancelled(consumer, of.tag, serial);

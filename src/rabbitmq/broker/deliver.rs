@@ -369,7 +369,10 @@ pub(super) fn take_turn(
     channels: &mut Arena<Channel>,
 ) -> Option<ConsumerKey> {
     while let Some(head) = queue.ring.head() {
-        let consumer = consumers.get_mut(head).expect("a ring holds live consumers only");
+        let Some(consumer) = consumers.get_mut(head) else {
+            queue.ring.pass_over_head();
+            continue;
+        };
         let channel = channels.get_mut(consumer.channel);
         let channel = channel.expect("a consumer is removed before its channel closes");
         if !channel.limiter.is_suspended(key)

@@ -1,6 +1,7 @@
 //! Messages that leave a queue: by acknowledgement, by expiry, by death.
 //!
-//! A message expires at the head of its queue only. A queue that is unused for long enough expires
+//! A message expires at the head of its queue only; since 4.3, in a quorum queue, at the head of its
+//! priority. A queue that is unused for long enough expires
 //! itself.
 
 use super::Broker;
@@ -25,9 +26,10 @@ impl Broker {
     /// be called whenever the queue may have a new head, and before its ready messages are counted.
     pub(super) fn expire(&mut self, now: Instant, key: QueueKey) {
         while let Some(queue) = self.queues.get_mut(key)
-            && let Some(head) = queue.ready.front()
+            && let Some((place, head)) = queue.ready.next_to_expire(&queue.cold.expiries)
             && head.expires()
         {
+            let position = head.position();
             let expiries = &mut queue.cold.expiries;
             let at =
                 expiries.of(head).expect("a queue stores the time of every message that expires");
@@ -38,7 +40,7 @@ impl Broker {
                 }
                 return;
             }
-            if let Some(entry) = queue.ready.pop() {
+            if let Some(entry) = queue.ready.pop_expired(place, position) {
                 self.die(now, key, entry, Reason::Expired);
             }
         }

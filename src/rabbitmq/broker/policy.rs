@@ -7,6 +7,7 @@ use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::settings::Settings;
+use crate::rabbitmq::version::DeprecatedFeature;
 use crate::rabbitmq::vhost::VHost;
 use crate::rabbitmq::vhost::error::AdminError;
 use crate::rabbitmq::vhost::pattern::Pattern;
@@ -80,7 +81,8 @@ impl Broker {
     ) -> Result<(), AdminError> {
         let pattern = Pattern::new(&policy.pattern)?;
         let rules = &self.profile().settings;
-        definition::check(&policy.definition, whose, rules)?;
+        let permits_locators = self.options.permits(DeprecatedFeature::QueueMasterLocator);
+        definition::check(&policy.definition, whose, rules, permits_locators)?;
         if policy.apply_to.names_type_of_queue() && rules.has_mirroring {
             let text = format!("{} is not a valid object", policy.apply_to.name());
             return Err(AdminError::InvalidPolicy(text));

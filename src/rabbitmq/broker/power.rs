@@ -10,6 +10,10 @@
 //! | a crash | those that were written | all |
 //! | a power loss | those that were synced | all |
 //!
+//! A quorum queue marks only those that were delivered before, whatever happened. When the broker
+//! starts, it takes back what its consumers held, as if their channels died at that moment: in the
+//! order of delivery, and each counts as a failed delivery.
+//!
 //! The [`journal`](crate::rabbitmq::queue::journal) knows what was written and synced. Time passes
 //! while the broker is down: messages that expire in the meantime are gone when it starts.
 //!
@@ -17,6 +21,7 @@
 //! that stopped and killed the server.
 
 use super::route::Delayed;
+use super::settle::Return;
 use super::story::Fate;
 use super::timer::Timer;
 use super::{Broker, Fault, MethodId, ReplyCode};
@@ -73,6 +78,7 @@ impl Broker {
     pub fn start(&mut self, now: Instant) {
         self.running = true;
         for key in self.queues.keys() {
+            self.return_held(now, key);
             self.expire(now, key);
             self.touch_unused(now, key);
         }
@@ -81,6 +87,27 @@ impl Broker {
             self.timers.set(at, Timer::Delayed);
         }
         self.publish_dead_letters(now);
+    }
+
+    /// Returns the messages that consumers of a quorum queue held when the broker went down. The
+    /// queue learns only now that their channels are gone.
+    fn return_held(&mut self, now: Instant, key: QueueKey) {
+        let queue = self.queue_mut(key);
+        let Some(quorum) = queue.cold.kind.quorum_mut() else { return };
+        let held = std::mem::take(&mut quorum.held);
+        if held.is_empty() {
+            return;
+        }
+        let mut ready = queue.ready.take_all();
+        let mut returned = Vec::new();
+        for position in held {
+            if let Some(at) = ready.iter().position(|entry| entry.position() == position) {
+                returned.push(ready.remove(at));
+            }
+        }
+        sort_by_key(&mut ready, Entry::position);
+        queue.ready.restore(ready);
+        self.put_back_quorum(now, key, returned, Return::Lost);
     }
 
     /// Kills the broker, if it is running, and wipes its disk. It stays down; [`Broker::start`]
@@ -181,6 +208,7 @@ impl Broker {
             return bring_down_stream(queue, crash);
         }
         let mut contents = queue.ready.take_all();
+        let mut held: Vec<Position> = returned.iter().map(Entry::position).collect();
         contents.extend(returned);
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
             contents.extend(std::mem::take(&mut quorum.delayed).into_values());
@@ -192,7 +220,15 @@ impl Broker {
         let fresh = Box::new(Journal::new(queue.next_position));
         let journal = queue.journal.replace(fresh);
         if let (Some(crash), Some(mut journal)) = (crash, journal) {
-            contents = journal.survivors(crash, contents);
+            let is_quorum = queue.cold.kind.quorum_mut().is_some();
+            let undone: Vec<_> = journal.undone(crash).map(Entry::again).collect();
+            held.splice(..0, undone.iter().map(Entry::position));
+            contents.extend(undone);
+            contents.retain(|entry| journal.has(crash, entry));
+            sort_by_key(&mut contents, Entry::position);
+            if !is_quorum {
+                contents = contents.into_iter().map(Entry::again).collect();
+            }
             queue.cold.expiries.append(journal.take_expiries());
         }
         queue.cold.expiries.keep_only(&contents);
@@ -201,6 +237,7 @@ impl Broker {
             quorum.forgotten.clear();
             quorum.serials.clear();
             quorum.quiescing = None;
+            quorum.held = held;
             quorum.delivery_counts.keep_only(&contents);
         }
         queue.ready.restore(contents);

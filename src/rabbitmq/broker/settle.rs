@@ -206,6 +206,12 @@ impl Broker {
             owner.counts.ack += group.len() as u64;
         }
         let unblocked = self.refund(channel, queue, consumer, its_own);
+        let mut cancelled: Vec<_> = group.iter().filter_map(|unacked| unacked.consumer).collect();
+        cancelled.dedup();
+        cancelled.retain(|key| self.consumers.get(*key).is_none());
+        for consumer in cancelled {
+            self.settled_after_cancel(channel, queue, consumer);
+        }
         let entries = group.into_iter().map(|unacked| unacked.entry);
         match how {
             _ if is_kept => {}
@@ -234,13 +240,27 @@ impl Broker {
         consumer: Option<ConsumerKey>,
         count: usize,
     ) -> bool {
-        let was_at_limit = consumer
-            .and_then(|consumer| self.consumers.get_mut(consumer))
-            .is_some_and(|consumer| consumer.refund(count));
+        let Some(consumer) = consumer else { return false };
+        let Some(of) = self.consumers.get_mut(consumer) else {
+            self.settled_after_cancel(channel, key, consumer);
+            return false;
+        };
+        let was_at_limit = of.refund(count);
         if was_at_limit {
             self.unblock(channel, key);
         }
         was_at_limit
+    }
+
+    /// A delivery to a consumer was settled after it was cancelled.
+    #[cold]
+    fn settled_after_cancel(&mut self, channel: ChannelKey, key: QueueKey, consumer: ConsumerKey) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        if queue.ring.keeps_places()
+            && !self.channels.get(channel).is_some_and(|of| of.holds_any_of(consumer))
+        {
+            queue.ring.holds_nothing(consumer);
+        }
     }
 
     /// Returns messages to their places; those of a classic queue are given in order of position.
@@ -281,7 +301,7 @@ impl Broker {
     /// Counts messages that return to a quorum queue, and gives up those that returned too often.
     /// Of the rest, rejected messages go to the end if there is no delivery limit; all others go to
     /// the front. Consumers may take them before the queue checks its length.
-    fn put_back_quorum(
+    pub(super) fn put_back_quorum(
         &mut self,
         now: Instant,
         key: QueueKey,

@@ -16,7 +16,9 @@
 //! version. Its line holds the messages without a priority, and in front of them those that were
 //! returned, which go before all others.
 
+use crate::Instant;
 use crate::rabbitmq::protocol::message::{Entry, Position};
+use crate::rabbitmq::queue::expiry::Expiries;
 use crate::rabbitmq::queue::pages::{PAGE, Pages};
 use crate::rabbitmq::version::Priorities;
 use std::borrow::Cow;
@@ -58,6 +60,17 @@ enum Order {
     TwoClasses { turn: u8 },
     /// The highest level first. The line is the level of `LINE_RANK`.
     Ranks,
+}
+
+/// Where a message stands that expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is the next message.
+    Next,
+    /// In the line of a queue with ranks, as the first that was returned or the first that was not.
+    Line,
+    /// It is the head of this level.
+    Level(usize),
 }
 
 /// Position of the first message of a quorum queue. Messages that come back go before it.
@@ -277,6 +290,49 @@ impl Backlog {
             Some(level) => front(&rest.levels[level].line, &rest.levels[level].returned),
             None => head,
         }
+    }
+
+    /// The message that may expire next, and its place. That is the next message. But in a quorum
+    /// queue whose levels are ranks, it is the head that expires first among those of all ranks
+    /// and that of the returned messages.
+    pub(crate) fn next_to_expire(&self, expiries: &Expiries) -> Option<(Place, &Entry)> {
+        let Some(rest) = &self.rest else {
+            return self.line.front().map(|head| (Place::Next, head));
+        };
+        if rest.order != Order::Ranks {
+            return self.front().map(|head| (Place::Next, head));
+        }
+        let returned = front(&self.line, &rest.returned).filter(|head| was_returned(head));
+        let fresh = self.line.iter().find(|entry| !was_returned(entry));
+        let levels = rest.levels.iter().enumerate();
+        let levels = levels.filter_map(|(level, place)| {
+            Some((Place::Level(level), front(&place.line, &place.returned)?))
+        });
+        let returned = returned.map(|head| (Place::Line, head));
+        let fresh = fresh.map(|head| (Place::Line, head));
+        let heads = returned.into_iter().chain(levels).chain(fresh);
+        heads.min_by_key(|(_, head)| (expiries.of(head).unwrap_or(Instant::MAX), head.position()))
+    }
+
+    /// Takes the message that is at this place.
+    pub(crate) fn pop_expired(&mut self, place: Place, position: Position) -> Option<Entry> {
+        let entry = match (place, &mut self.rest) {
+            (Place::Next, _) | (_, None) => return self.pop(),
+            (Place::Level(level), Some(rest)) => rest.pop(level),
+            (Place::Line, Some(rest)) => {
+                let at = self.line.iter().position(|entry| entry.position() == position);
+                let entry = match at {
+                    Some(at) => self.line.remove(at),
+                    None => rest.returned.remove(&position),
+                };
+                if self.line.is_empty() {
+                    rest.pages.turn(&mut self.line);
+                }
+                entry
+            }
+        }?;
+        self.bytes -= self.size(&entry);
+        Some(entry)
     }
 
     /// Takes the next message.

@@ -24,7 +24,6 @@ use super::expiry::Expiries;
 use crate::Instant;
 use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::message::{Entry, Position};
-use crate::sort::sort_by_key;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -258,25 +257,23 @@ impl Journal {
         }
     }
 
-    /// Returns the messages that survive this crash, of a queue with the persistent messages
-    /// `contents`: in order, and all marked as delivered before.
-    pub(crate) fn survivors(&self, crash: Crash, contents: Vec<Entry>) -> Vec<Entry> {
-        let mark = match crash {
+    fn mark(&self, crash: Crash) -> Mark {
+        match crash {
             Crash::Kill => self.written,
             Crash::PowerLoss => self.synced,
-        };
-        let undone = self.acks.iter().skip((mark.acked - self.synced.acked) as usize).cloned();
-        let mut left: Vec<Entry> = contents
-            .into_iter()
-            .chain(undone)
-            .filter(|entry| {
-                let position = entry.position();
-                *self.moved.get(&position).unwrap_or(&position) < mark.published
-            })
-            .map(Entry::again)
-            .collect();
-        sort_by_key(&mut left, Entry::position);
-        left
+        }
+    }
+
+    /// Returns the messages whose acknowledgements a crash undoes.
+    pub(crate) fn undone(&self, crash: Crash) -> impl Iterator<Item = Entry> {
+        let kept = self.mark(crash).acked - self.synced.acked;
+        self.acks.iter().skip(kept as usize).cloned()
+    }
+
+    /// Returns whether a message is still there after a crash.
+    pub(crate) fn has(&self, crash: Crash, entry: &Entry) -> bool {
+        let position = entry.position();
+        *self.moved.get(&position).unwrap_or(&position) < self.mark(crash).published
     }
 }
 
@@ -304,8 +301,11 @@ mod tests {
     }
 
     fn left(journal: &Journal, crash: Crash, contents: &[u64]) -> Vec<u64> {
-        let contents = contents.iter().map(|&p| entry(p)).collect();
-        journal.survivors(crash, contents).iter().map(|e| e.position().0).collect()
+        let contents = contents.iter().map(|&p| entry(p)).chain(journal.undone(crash));
+        let left = contents.filter(|entry| journal.has(crash, entry));
+        let mut left: Vec<u64> = left.map(|entry| entry.position().0).collect();
+        left.sort_unstable();
+        left
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub(crate) struct Quorum {
     pub(crate) forgotten: BTreeSet<ConsumerKey>,
     /// Messages that wait for their next delivery, by when they are due.
     pub(crate) delayed: BTreeMap<(Instant, Position), Entry>,
+    /// Messages that consumers held when the broker went down, in the order of delivery. Until it
+    /// starts they are with those that are ready.
+    pub(crate) held: Vec<Position>,
     /// Number of dead letters that the queue keeps until they find a queue.
     pub(crate) kept_dead_letters: u64,
     /// Whether the queue is over a limit and refuses new messages.
@@ -73,6 +76,7 @@ impl Quorum {
             quiescing: None,
             forgotten: BTreeSet::new(),
             delayed: BTreeMap::new(),
+            held: Vec::new(),
             kept_dead_letters: 0,
             refuses_publishes: false,
             last_front: 0,

@@ -6,7 +6,8 @@
 //! A quorum queue knows a consumer by its channel and tag, and keeps the place of a cancelled
 //! consumer until that place's turn. A consumer that re-subscribes with the same tag takes over
 //! that place, at the old priority, for one turn. As on the server, places behind an idle consumer
-//! are kept as long as it has the turn.
+//! are kept as long as it has the turn. A cancelled consumer that holds deliveries is idle in this
+//! sense, until there is a message for it.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/consumer-priority>.
 
@@ -38,6 +39,8 @@ struct KeptPlace {
     priority: i64,
     /// Whether no consumer has re-subscribed yet.
     is_vacant: bool,
+    /// Whether the cancelled consumer holds deliveries.
+    holds: bool,
 }
 
 impl Others {
@@ -53,11 +56,13 @@ impl Others {
 impl Ring {
     /// Number of consumers.
     pub(crate) fn len(&self) -> usize {
-        let vacant = |others: &Others| others.kept.iter().filter(|place| place.is_vacant).count();
-        let others = self.others().map(|others| others.tail.len() - vacant(others));
-        usize::from(self.head.is_some()) + others.sum::<usize>()
+        let kept = self.others().flat_map(|others| &others.kept);
+        let vacant = kept.filter(|place| place.is_vacant).count();
+        let tail: usize = self.others().map(|others| others.tail.len()).sum();
+        usize::from(self.head.is_some()) + tail - vacant
     }
 
+    /// The consumer that has the turn, or one that is cancelled and holds deliveries.
     pub(crate) fn head(&self) -> Option<ConsumerKey> {
         self.head
     }
@@ -150,6 +155,7 @@ impl Ring {
         channel: ChannelKey,
         tag: SmolStr,
         priority: i64,
+        holds: bool,
     ) {
         if !self.everyone().any(|other| other == consumer) {
             return;
@@ -159,7 +165,7 @@ impl Ring {
         // one.
         let priority = others.place_of(consumer).map_or(priority, |place| place.priority);
         others.kept.retain(|place| place.consumer != consumer);
-        others.kept.push(KeptPlace { consumer, channel, tag, priority, is_vacant: true });
+        others.kept.push(KeptPlace { consumer, channel, tag, priority, is_vacant: true, holds });
         self.pass_over_vacant();
     }
 
@@ -195,10 +201,26 @@ impl Ring {
         }
     }
 
-    /// Removes vacant places that have the turn: nobody waits for them.
+    /// A cancelled consumer holds nothing any more.
+    pub(crate) fn holds_nothing(&mut self, consumer: ConsumerKey) {
+        for place in self.others.iter_mut().flat_map(|others| &mut others.kept) {
+            place.holds &= place.consumer != consumer;
+        }
+        self.pass_over_vacant();
+    }
+
+    /// Removes the head, which is cancelled, because there is a message for it.
+    pub(crate) fn pass_over_head(&mut self) {
+        if let Some(head) = self.head {
+            self.holds_nothing(head);
+        }
+    }
+
+    /// Removes vacant places that have the turn, unless their consumers hold deliveries.
     fn pass_over_vacant(&mut self) {
         while let Some(head) = self.head
             && self.is_vacant(head)
+            && !self.others().any(|others| others.place_of(head).is_some_and(|it| it.holds))
         {
             self.forget_places(|place| place.consumer == head);
             self.next_head();
@@ -219,7 +241,8 @@ impl Ring {
         self.head.into_iter().chain(self.others().flat_map(|others| others.tail.iter()))
     }
 
-    fn keeps_places(&self) -> bool {
+    /// Returns whether places of cancelled consumers are kept.
+    pub(crate) fn keeps_places(&self) -> bool {
         self.others().any(|others| !others.kept.is_empty())
     }
 
@@ -298,7 +321,7 @@ pub(crate) mod tests {
         for consumer in [a, b, c] {
             ring.insert(consumer, 0, priority_of);
         }
-        ring.vacate(b, channel, "b".into(), 0);
+        ring.vacate(b, channel, "b".into(), 0, false);
         ring.leave(b);
         assert_eq!((all(&ring), ring.len()), (vec![a, c], 2));
         assert!(!ring.resubscribe(again, channel, "other"));
@@ -318,7 +341,7 @@ pub(crate) mod tests {
         for consumer in [a, b] {
             ring.insert(consumer, priority_of(consumer), priority_of);
         }
-        ring.vacate(b, channel, "b".into(), -1);
+        ring.vacate(b, channel, "b".into(), -1, false);
         ring.rotate(priority_of);
         assert!(ring.resubscribe(again, channel, "b"));
         ring.rotate(priority_of);
@@ -332,15 +355,38 @@ pub(crate) mod tests {
         for consumer in [a, b, c] {
             ring.insert(consumer, 0, |_| 0);
         }
-        ring.vacate(b, channel, "b".into(), 0);
+        ring.vacate(b, channel, "b".into(), 0, false);
         ring.rotate(|_| 0);
         assert_eq!((all(&ring), ring.len()), (vec![c, a], 2));
         assert!(!ring.resubscribe(again, channel, "b"));
-        ring.vacate(a, channel, "a".into(), 0);
+        ring.vacate(a, channel, "a".into(), 0, false);
         ring.forget_channels(|gone| gone == channel);
         assert_eq!((all(&ring), ring.len()), (vec![c], 1));
         assert!(!ring.resubscribe(again, channel, "a"));
-        ring.vacate(c, channel, "c".into(), 0);
+        ring.vacate(c, channel, "c".into(), 0, false);
         assert_eq!((ring.head(), ring.len()), (None, 0), "at its turn at once");
+    }
+
+    #[test]
+    fn a_cancelled_consumer_that_holds_deliveries_keeps_the_places_behind_it() {
+        let ([a, b, again, _], channel) = consumers();
+        let cancelled = || {
+            let mut ring = Ring::default();
+            for consumer in [a, b] {
+                ring.insert(consumer, 0, |_| 0);
+            }
+            ring.vacate(b, channel, "b".into(), 0, false);
+            ring.vacate(a, channel, "a".into(), 0, true);
+            ring
+        };
+        let mut ring = cancelled();
+        assert_eq!((ring.head(), ring.len()), (Some(a), 0));
+        assert!(ring.resubscribe(again, channel, "b"));
+        ring.pass_over_head();
+        assert_eq!(all(&ring), [again]);
+        let mut ring = cancelled();
+        ring.holds_nothing(a);
+        assert_eq!((ring.head(), ring.len()), (None, 0));
+        assert!(!ring.resubscribe(again, channel, "b"));
     }
 }

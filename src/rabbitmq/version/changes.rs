@@ -45,6 +45,8 @@ pub(super) const TO_4_3: &[&str] = &[
     "A prefetch count that is set with `global` counts for each consumer, and not for the channel.",
     "A quorum queue serves 32 priorities strictly, and a message without a priority has 4: one of \
      priority 1 waits behind it.",
+    "A message of a quorum queue expires at the head of its own priority, even while messages of a \
+     higher one wait.",
     "A requeued message of a quorum queue returns to the front, with or without a delivery limit.",
     "The header `x-acquired-count` of a quorum queue counts all returns; `x-delivery-count` counts \
      those that failed.",

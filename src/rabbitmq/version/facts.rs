@@ -136,7 +136,8 @@ pub(crate) enum Priorities {
     None,
     /// Two messages of priority 5 and above, then one below, and so on.
     TwoClasses,
-    /// The highest of 32 levels first. A message without a priority is on level 4.
+    /// The highest of 32 levels first. A message without a priority is on level 4. Messages expire
+    /// at the head of each level.
     Strict,
 }
 
@@ -159,6 +160,18 @@ pub(crate) struct SettingRules {
     pub(crate) takes_any_mode: bool,
     /// Whether classic queues of version 1 exist.
     pub(crate) has_classic_v1: bool,
+    /// The key `queue-master-locator` of policies.
+    pub(crate) master_locator: MasterLocator,
     /// Whether an age that cannot be read is refused; otherwise it ends the channel's process.
     pub(crate) refuses_unreadable_ages: bool,
+}
+
+/// How a policy's key `queue-master-locator` is checked.
+#[derive(Debug)]
+pub(crate) struct MasterLocator {
+    pub(crate) names: &'static [&'static str],
+    /// What follows any other value in the server's refusal.
+    pub(crate) refusal: &'static str,
+    /// Whether it is checked before the other keys.
+    pub(crate) is_checked_first: bool,
 }

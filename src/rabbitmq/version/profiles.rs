@@ -2,7 +2,9 @@
 
 use super::DeprecatedFeature;
 use super::changes::{TO_4_0, TO_4_3};
-use super::facts::{ChannelLimit, Priorities, Profile, Quorum, Server, SettingRules, Texts};
+use super::facts::{
+    ChannelLimit, MasterLocator, Priorities, Profile, Quorum, Server, SettingRules, Texts,
+};
 use crate::rabbitmq::protocol::limits::{FRAME_MIN, MAX_MESSAGE_SIZE};
 
 pub(super) const V3_10: Profile = Profile {
@@ -59,6 +61,11 @@ pub(super) const V3_10: Profile = Profile {
         has_delayed_retries: false,
         takes_any_mode: false,
         has_classic_v1: true,
+        master_locator: MasterLocator {
+            names: &["client-local", "min-masters", "random"],
+            refusal: "invalid queue-master-locator value",
+            is_checked_first: true,
+        },
         refuses_unreadable_ages: false,
     },
 };
@@ -101,6 +108,11 @@ pub(super) const V4_0: Profile = Profile {
         has_mirroring: false,
         has_those_of_4_0: true,
         queues_have_timeouts: true,
+        master_locator: MasterLocator {
+            names: &["client-local", "balanced", "random", "least-leaders", "min-masters"],
+            refusal: "is not a valid master locator",
+            is_checked_first: false,
+        },
         ..V3_10.settings
     },
     ..V3_10
@@ -143,6 +155,7 @@ pub(super) const V4_3: Profile = Profile {
         has_delayed_retries: true,
         takes_any_mode: true,
         has_classic_v1: false,
+        master_locator: MasterLocator { is_checked_first: true, ..V4_0.settings.master_locator },
         refuses_unreadable_ages: true,
         ..V4_0.settings
     },

@@ -73,14 +73,22 @@ impl Case {
     /// All steps as a scenario, with the answers of our broker of this version.
     pub(super) fn scenario(&self, version: Version) -> Result<String, String> {
         let mut scenario = self.beginning();
+        let answered = |scenario: &str| play(scenario, &mut Ours::new(version));
+        let mut played = answered(&scenario)?;
+        let mut known = Known::from(&played);
         for (number, step) in self.steps.iter().enumerate() {
             for part in step.template.split(" ; ") {
-                let known = Known::from(&play(&scenario, &mut Ours::new(version))?);
-                let line = Line { step, number, nonsense: self.theme.nonsense, known };
-                scenario += &line.written(part);
+                let line = Line { step, number, nonsense: self.theme.nonsense, known: &known };
+                let lines = line.written(part);
+                let longer = scenario.clone() + &lines;
+                let answers = answered(&longer).map_err(|why| format!("{why}\n{longer}"))?;
+                let after = Known::from(&answers);
+                if !after.touches_a_demoted_consumer(&known, &lines) {
+                    (scenario, played, known) = (longer, answers, after);
+                }
             }
         }
-        play(&scenario, &mut Ours::new(version)).map_err(|why| format!("{why}\n{scenario}"))
+        Ok(played)
     }
 }
 
@@ -103,11 +111,17 @@ struct Known {
     consumers: BTreeMap<String, Vec<String>>,
     transactional: BTreeMap<String, bool>,
     broken: BTreeMap<String, bool>,
+    /// Whether a quorum queue may have demoted its single active consumer for one of a higher
+    /// priority.
+    demotes: bool,
 }
 
 impl Known {
     fn from(played: &str) -> Known {
-        let mut known = Known::default();
+        let has_single_active = ["x-queue-type:S=quorum", "x-single-active-consumer:t=true"];
+        let demotes = has_single_active.iter().all(|argument| played.contains(argument))
+            && played.contains("x-priority:I=");
+        let mut known = Known { demotes, ..Known::default() };
         for line in played.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             let [sign, who, what, ..] = words[..] else { continue };
@@ -168,6 +182,20 @@ impl Known {
         unsettled.map_or(&[], Vec::as_slice)
     }
 
+    /// Returns whether, in these lines, a channel that may have such a consumer has failed or has
+    /// requeued a delivery.
+    fn touches_a_demoted_consumer(&self, before: &Known, lines: &str) -> bool {
+        let has_failed = |channel: &str| {
+            self.state(channel) == State::Failed && before.state(channel) == State::Open
+        };
+        let requeues = |channel: &str| {
+            let begin = format!("> {channel} basic.");
+            lines.lines().any(|line| line.starts_with(&begin) && line.contains("requeue=true"))
+        };
+        let mut consumers = before.consumers.iter().filter(|(_, tags)| !tags.is_empty());
+        self.demotes && consumers.any(|(channel, _)| has_failed(channel) || requeues(channel))
+    }
+
     fn state(&self, channel: &str) -> State {
         self.channels.get(channel).copied().unwrap_or_default()
     }
@@ -186,7 +214,7 @@ struct Line<'a> {
     step: &'a Step,
     number: usize,
     nonsense: bool,
-    known: Known,
+    known: &'a Known,
 }
 
 impl Line<'_> {

@@ -4,9 +4,12 @@
 //! Source: `rabbitmqctl set_policy` and `set_operator_policy` of 3.10.8, 4.0.5 and 4.3.6.
 
 use crate::rabbitmq::protocol::age::Age;
+use crate::rabbitmq::protocol::limits::MAX_SEGMENT_BYTES;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
-use crate::rabbitmq::version::SettingRules;
+use crate::rabbitmq::version::{MasterLocator, SettingRules};
 use crate::rabbitmq::vhost::error::AdminError;
+
+mod mirroring;
 
 /// The role that sets a policy: operators may set limits only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +24,14 @@ enum Check {
     NonNegative,
     Positive,
     Integer,
+    SegmentSize,
     FilterSize,
     Text,
     Age,
     OneOf(&'static [&'static str]),
     Version,
-    /// Any value, for keys that have no effect here.
-    Anything,
+    /// By a check of its own.
+    Elsewhere,
 }
 
 /// The versions that know a key.
@@ -67,6 +71,9 @@ const OVERFLOW: Check = Check::OneOf(&["drop-head", "reject-publish", "reject-pu
 const STRATEGY: Check = Check::OneOf(&["at-most-once", "at-least-once"]);
 
 const LOCATOR: Check = Check::OneOf(&["client-local", "balanced", "random", "least-leaders"]);
+
+/// The refusal of a key that the configuration denies.
+const DENIED_LOCATOR: &str = "use of deprecated queue-master-locator argument is not permitted";
 
 const RETRY: Check = Check::OneOf(&["all", "failed", "returned", "disabled"]);
 
@@ -110,14 +117,13 @@ const KEYS: &[Row] = {
         ("delivery-limit", Before4, By::Always, Check::NonNegative, "delivery limit"),
         ("delivery-limit", Since4, By::Always, Check::Integer, "delivery limit"),
         ("expires", Always, By::Always, Check::Positive, "queue expiry"),
-        ("ha-mode", Before4, By::Never, Check::Anything, ""),
-        ("ha-params", Before4, By::Never, Check::Anything, ""),
-        ("ha-promote-on-failure", Before4, By::Never, Check::Anything, ""),
-        ("ha-promote-on-shutdown", Before4, By::Never, Check::Anything, ""),
-        ("ha-sync-batch-size", Before4, By::Never, Check::Anything, ""),
-        ("ha-sync-mode", Before4, By::Never, Check::Anything, ""),
-        ("initial-cluster-size", Before4, By::Never, Check::Anything, ""),
-        ("initial-cluster-size", Since4, By::Never, Check::NonNegative, "cluster size"),
+        ("ha-mode", Before4, By::Never, Check::Elsewhere, ""),
+        ("ha-params", Before4, By::Never, Check::Elsewhere, ""),
+        ("ha-promote-on-failure", Before4, By::Never, Check::Elsewhere, ""),
+        ("ha-promote-on-shutdown", Before4, By::Never, Check::Elsewhere, ""),
+        ("ha-sync-batch-size", Before4, By::Never, Check::Elsewhere, ""),
+        ("ha-sync-mode", Before4, By::Never, Check::Elsewhere, ""),
+        ("initial-cluster-size", Always, By::Never, Check::NonNegative, "cluster size"),
         ("max-age", Always, By::Never, Check::Age, "max age"),
         ("max-in-memory-bytes", Always, By::Always, Check::NonNegative, "maximum memory in bytes"),
         ("max-in-memory-length", Always, By::Always, Check::NonNegative, "maximum memory in bytes"),
@@ -126,7 +132,7 @@ const KEYS: &[Row] = {
         ("message-ttl", Always, By::Always, Check::NonNegative, "message TTL"),
         ("overflow", Always, By::Since4, OVERFLOW, "overflow value"),
         ("queue-leader-locator", Always, By::Never, LOCATOR, "queue leader locator value"),
-        ("queue-master-locator", Always, By::Since4, Check::Anything, ""),
+        ("queue-master-locator", Always, By::Since4, Check::Elsewhere, ""),
         ("queue-mode", Always, By::Never, Check::OneOf(&["default", "lazy"]), "queue-mode value"),
         ("queue-version", Always, By::Since4, Check::Version, "queue-version value"),
         (
@@ -136,47 +142,76 @@ const KEYS: &[Row] = {
             Check::FilterSize,
             "filter size. Valid range is 16-255",
         ),
-        ("stream-max-segment-size-bytes", Always, By::Never, Check::NonNegative, "segment size"),
+        ("stream-max-segment-size-bytes", Always, By::Never, Check::SegmentSize, "segment size"),
         ("target-group-size", Since4, By::Always, Check::Positive, "qq target count value"),
     ]
 };
 
-/// Refuses a definition that the server would refuse.
+/// Refuses a definition that the server would refuse. Keys that are not known are noticed last.
+///
+/// `permits_locators`: whether the configuration permits the key `queue-master-locator`.
 pub(crate) fn check(
     definition: &FieldTable,
     whose: Whose,
     rules: &SettingRules,
+    permits_locators: bool,
 ) -> Result<(), AdminError> {
     if definition.is_empty() {
         return Err(AdminError::InvalidPolicy("no policy provided".to_owned()));
     }
-    let row = |key: &str| {
-        let found = KEYS.iter().find(|(name, known, ..)| *name == key && known.by(rules));
-        found.filter(|(_, _, operators, ..)| match (whose, operators) {
-            (Whose::User, _) | (Whose::Operator, Operators::Always) => true,
-            (Whose::Operator, Operators::Since4) => rules.has_those_of_4_0,
-            (Whose::Operator, Operators::Never) => false,
-        })
-    };
     let sorted = definition.clone().sorted();
-    let unknown: Vec<String> = sorted
-        .iter()
-        .filter(|(key, _)| row(key).is_none())
-        .map(|(key, value)| format!("{{<<\"{key}\">>,{}}}", shown(value)))
-        .collect();
-    if !unknown.is_empty() {
-        let text = format!("[{}] are not recognised policy settings", unknown.join(","));
-        return Err(AdminError::InvalidPolicy(text));
+    let locator = sorted.get("queue-master-locator");
+    let locator = locator.filter(|_| row("queue-master-locator", whose, rules).is_some());
+    let check_locator = || match locator {
+        Some(_) if !permits_locators => Err(AdminError::InvalidPolicy(DENIED_LOCATOR.to_owned())),
+        Some(locator) => check_locator(locator, &rules.master_locator),
+        None => Ok(()),
+    };
+    if rules.master_locator.is_checked_first {
+        check_locator()?;
     }
     for (key, value) in sorted.iter() {
-        if let Some((_, _, _, check, what)) = row(key)
+        if let Some((.., check, what)) = row(key, whose, rules)
             && !check.admits(value)
         {
             let text = format!("{} is not a valid {what}", shown(value));
             return Err(AdminError::InvalidPolicy(text));
         }
     }
-    check_retry(definition)
+    if rules.has_delayed_retries {
+        check_retry(definition)?;
+    }
+    check_locator()?;
+    if rules.has_mirroring && whose == Whose::User {
+        mirroring::check(definition).map_err(AdminError::InvalidPolicy)?;
+    }
+    let unknown: Vec<String> = sorted
+        .iter()
+        .filter(|(key, _)| row(key, whose, rules).is_none())
+        .map(|(key, value)| format!("{{<<\"{key}\">>,{}}}", shown(value)))
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let text = format!("[{}] are not recognised policy settings", unknown.join(","));
+    Err(AdminError::InvalidPolicy(text))
+}
+
+/// Returns the row of a key that exists, and that may be set.
+fn row(key: &str, whose: Whose, rules: &SettingRules) -> Option<&'static Row> {
+    let found = KEYS.iter().find(|(name, known, ..)| *name == key && known.by(rules));
+    found.filter(|(_, _, operators, ..)| match (whose, operators) {
+        (Whose::User, _) | (Whose::Operator, Operators::Always) => true,
+        (Whose::Operator, Operators::Since4) => rules.has_those_of_4_0,
+        (Whose::Operator, Operators::Never) => false,
+    })
+}
+
+fn check_locator(value: &FieldValue, locator: &MasterLocator) -> Result<(), AdminError> {
+    if value.as_str().is_some_and(|name| locator.names.contains(&name)) {
+        return Ok(());
+    }
+    Err(AdminError::InvalidPolicy(format!("{} {}", shown(value), locator.refusal)))
 }
 
 /// Refuses a delayed retry whose delays do not fit together.
@@ -209,6 +244,9 @@ impl Check {
             Check::NonNegative => value.as_integer().is_some_and(|n| n >= 0),
             Check::Positive => value.as_integer().is_some_and(|n| n > 0),
             Check::Integer => value.as_integer().is_some(),
+            Check::SegmentSize => {
+                value.as_integer().is_some_and(|n| (0..=MAX_SEGMENT_BYTES).contains(&n))
+            }
             Check::FilterSize => value.as_integer().is_some_and(|n| (16..=255).contains(&n)),
             Check::Text => matches!(value, FieldValue::String(_)),
             Check::Age => {
@@ -216,7 +254,7 @@ impl Check {
             }
             Check::OneOf(names) => value.as_str().is_some_and(|text| names.contains(&text)),
             Check::Version => matches!(value.as_integer(), Some(1 | 2)),
-            Check::Anything => true,
+            Check::Elsewhere => true,
         }
     }
 }
@@ -228,7 +266,7 @@ mod tests {
 
     fn said(key: &str, value: impl Into<FieldValue>, whose: Whose) -> String {
         let rules = &Version::V3_10.profile().settings;
-        match check(&FieldTable::new().with(key, value), whose, rules) {
+        match check(&FieldTable::new().with(key, value), whose, rules, true) {
             Ok(()) => "ok".to_owned(),
             Err(AdminError::InvalidPolicy(text)) => text,
             Err(other) => other.to_string(),
@@ -246,7 +284,7 @@ mod tests {
         assert_eq!(said("max-age", "7x", user), "<<\"7x\">> is not a valid max age");
         assert_eq!(said("foo", 1, user), "[{<<\"foo\">>,1}] are not recognised policy settings");
         let rules = &Version::V3_10.profile().settings;
-        let none = check(&FieldTable::new(), user, rules).unwrap_err();
+        let none = check(&FieldTable::new(), user, rules, true).unwrap_err();
         assert_eq!(none, AdminError::InvalidPolicy("no policy provided".to_owned()));
     }
 
