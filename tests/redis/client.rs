@@ -214,7 +214,7 @@ fn a_monitor_sees_what_the_server_runs_until_it_stops() {
         client.call(["SET", "k", "a \"b\""]).await?;
         Ok::<(), Error>(())
     });
-    let at = redis.clone();
+    let at = redis;
     sim.after(Duration::from_secs(2), move || at.stop(Shutdown::Kill));
     sim.run().expect_done();
 }

@@ -86,7 +86,7 @@ fn others_are_told_before_what_the_rest_of_a_transaction_or_a_script_sends() {
     rig.script(2, &[("MULTI", "OK"), ("SET a 1", "QUEUED"), ("PUBLISH c x", "QUEUED")]);
     rig.say(2, "EXEC");
     let message = ">[\"message\", \"c\", \"x\"]".to_owned();
-    assert_eq!(rig.told(1), [invalid("\"a\""), message.clone()]);
+    assert_eq!(rig.told(1), [invalid("\"a\""), message]);
     rig.say(2, "CONFIG SET notify-keyspace-events KA");
     rig.send(1, "SUBSCRIBE __keyspace@0__:a");
     rig.send(1, "GET a");

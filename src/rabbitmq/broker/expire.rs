@@ -1,8 +1,7 @@
 //! Messages that leave a queue: by acknowledgement, by expiry, by death.
 //!
-//! A message expires at the head of its queue only; since 4.3, in a quorum queue, at the head of its
-//! priority. A queue that is unused for long enough expires
-//! itself.
+//! A message expires at the head of its queue only; since 4.3, in a quorum queue, at the head of
+//! its priority. A queue that is unused for long enough expires itself.
 
 use super::Broker;
 use super::timer::{OfQueue, Timer};

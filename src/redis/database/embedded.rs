@@ -25,8 +25,14 @@ impl Database {
     /// Decides whether a string is embedded beside its key.
     #[inline]
     pub(super) fn settle_embedding(&mut self, slot: Slot, expired_before: bool) {
-        if self.profile.encodings.embedding.beside_key {
-            self.embed_beside_key(slot, expired_before);
+        let rule = &self.profile.encodings.embedding;
+        if rule.beside_key {
+            let entry = self.keyspace.entry(slot);
+            if let Value::String(string) = &entry.value
+                && !rule.always_embeds(entry.key.len() + string.len())
+            {
+                self.embed_beside_key(slot, expired_before);
+            }
         }
     }
 

@@ -254,9 +254,16 @@ impl Server {
         if let Some(reply) = self.call(client, Origin::Client, command, args) {
             self.reply(client, reply);
         }
-        if follow {
-            let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |s| s.protocol);
-            self.outbox.release(protocol);
+        if follow && self.outbox.release() {
+            self.send_held(client);
+        }
+    }
+
+    #[cold]
+    fn send_held(&mut self, client: ClientId) {
+        let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |s| s.protocol);
+        for message in self.outbox.take_held() {
+            self.outbox.reply(client, protocol, message);
         }
     }
 

@@ -63,8 +63,9 @@ struct Stage {
 pub(super) struct Outbox {
     queue: VecDeque<Output>,
     stage: Option<Stage>,
-    /// Messages that follow the reply.
-    held: Option<Stage>,
+    /// The client whose messages follow the reply of its running command, and the messages.
+    holds_for: Option<ClientId>,
+    held: Vec<Reply>,
     /// Messages to the client are the replies of the command that runs.
     confirms: bool,
     /// The client whose request runs, if earlier replies to it are polled but not yet written.
@@ -76,7 +77,8 @@ impl Outbox {
     pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.stage = None;
-        self.held = None;
+        self.holds_for = None;
+        self.held.clear();
     }
 
     /// Sends a reply.
@@ -98,10 +100,8 @@ impl Outbox {
     #[inline]
     pub(super) fn push(&mut self, client: ClientId, protocol: Protocol, items: Vec<Reply>) {
         let message = Reply::Push(items);
-        if let Some(held) = self.held.as_mut().filter(|held| held.client == client)
-            && !self.confirms
-        {
-            held.messages.push(message);
+        if self.holds_for == Some(client) && !self.confirms {
+            self.held.push(message);
             return;
         }
         self.reply_first(client, protocol, message);
@@ -136,7 +136,7 @@ impl Outbox {
     /// Holds messages to this client back, until [`Outbox::release`].
     #[inline]
     pub(super) fn hold(&mut self, client: ClientId) {
-        self.held = Some(Stage { client, messages: Vec::new() });
+        self.holds_for = Some(client);
     }
 
     /// Notes whether messages to the client are the replies of the command that runs.
@@ -145,14 +145,17 @@ impl Outbox {
         self.confirms = confirms;
     }
 
-    /// Sends what was held back.
+    /// Holds nothing back any more. Returns whether there is something that was held back, which is
+    /// to be sent.
     #[inline]
-    pub(super) fn release(&mut self, protocol: Protocol) {
-        if let Some(held) = self.held.take() {
-            for message in held.messages {
-                self.reply(held.client, protocol, message);
-            }
-        }
+    pub(super) fn release(&mut self) -> bool {
+        self.holds_for = None;
+        !self.held.is_empty()
+    }
+
+    /// Returns what was held back.
+    pub(super) fn take_held(&mut self) -> Vec<Reply> {
+        std::mem::take(&mut self.held)
     }
 
     /// Opens the stage for messages to this client, until [`Outbox::take_stage`].
@@ -167,7 +170,7 @@ impl Outbox {
 
     /// Returns whether the stage is closed.
     pub(super) fn is_settled(&self) -> bool {
-        self.stage.is_none() && self.held.is_none()
+        self.stage.is_none() && self.holds_for.is_none() && self.held.is_empty()
     }
 
     #[inline]

@@ -60,6 +60,13 @@ impl Embedding {
     pub(crate) const VALKEY_9_1: Embedding =
         Embedding { most: 113, long_key: 2, expiry: 8, former_expiry: 8, ..Embedding::REDIS_8_6 };
 
+    /// Returns whether a key and a value of so many bytes are embedded, whatever their expiry.
+    #[inline]
+    pub(crate) fn always_embeds(&self, length: usize) -> bool {
+        const MOST_TAKEN: usize = 10;
+        length + MOST_TAKEN <= self.most
+    }
+
     /// Returns whether a string is embedded beside its key.
     pub(crate) fn embeds(&self, string: Placed) -> bool {
         let Placed { key, value, expires, expired_before, loaded } = string;

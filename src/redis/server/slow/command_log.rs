@@ -157,7 +157,8 @@ impl Server {
         reply: Option<&Reply>,
     ) {
         let Some(log) = &self.watchers.command_log else { return };
-        let words = args.iter().map(|word| word.len() as u64 + FRAME).sum::<u64>() + FRAME;
+        let words: usize = args.iter().map(|word| word.len()).sum();
+        let words = words as u64 + (args.len() as u64 + 1) * FRAME;
         if !log.requests.limit.is_reached(words)
             && reply.is_none_or(|reply| !log.replies.limit.is_reached(at_most(reply)))
         {
