@@ -295,10 +295,13 @@ fn has_one_reply(name: &[u8], arguments: &[Bytes]) -> bool {
         4 => !is(name, "sync"),
         5 => !is(name, "psync"),
         6 if is(name, "client") => match arguments {
-            [reply, how] => !is(reply, "reply") || is(how, "on"),
+            [reply, how] => !is(reply, "reply") || !(is(how, "off") || is(how, "skip")),
             _ => true,
         },
         7 => !is(name, "monitor"),
+        8 if is(name, "replconf") => {
+            !arguments.first().is_some_and(|what| is(what, "ack") || is(what, "getack"))
+        }
         long => !name[long.saturating_sub(SUBSCRIBE.len())..].eq_ignore_ascii_case(SUBSCRIBE),
     }
 }

@@ -490,7 +490,9 @@ impl Server {
 
     /// Sends the databases' events to their subscribers.
     pub(crate) fn publish_events(&mut self) {
-        self.invalidate_for_others();
+        if self.tracking.is_on {
+            return self.publish_with_invalidations();
+        }
         if self.config.events.is_silent() {
             return;
         }

@@ -237,12 +237,20 @@ fn what_is_not_answered_by_one_reply_is_not_a_call() {
     let (mut sim, redis) = world();
     sim.node_with("a", redis, async |node, redis| {
         let client = Client::connect(&node, &redis).await?;
-        for words in
-            ["monitor", "SSUBSCRIBE c", "punsubscribe", "SYNC", "PSYNC ? -1", "CLIENT REPLY SKIP"]
-        {
+        for words in [
+            "monitor",
+            "SSUBSCRIBE c",
+            "punsubscribe",
+            "SYNC",
+            "PSYNC ? -1",
+            "CLIENT REPLY SKIP",
+            "REPLCONF ACK 1",
+        ] {
             assert_eq!(client.call(words.split(' ')).await, Err(Error::NotACall), "{words}");
         }
         assert_eq!(client.call(["CLIENT", "REPLY", "on"]).await, Ok(Reply::OK));
+        let bogus = client.call(["CLIENT", "REPLY", "bogus"]).await;
+        assert_eq!(bogus.expect_err("no such way").to_string(), "ERR syntax error");
         assert_eq!(client.call_as::<u8, _>(["CLIENT", "ID"]).await, Ok(1));
         Ok::<(), Error>(())
     });

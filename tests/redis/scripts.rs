@@ -429,6 +429,29 @@ fn protected_calls_keep_all_results() {
     }
 }
 
+/// A field counts wherever the table keeps it.
+#[test]
+fn a_table_with_elements_and_a_field_is_what_its_field_says() {
+    let mut machine = Machine::new();
+    machine.ask(1, &["HELLO", "3"]);
+    for (table, reply) in [
+        ("{'a', ok = 'fine'}", "fine"),
+        ("{ok = 'fine', [1] = 'a'}", "fine"),
+        ("{[1] = 'a', ok = 'fine'}", "fine"),
+        ("{[1] = 'a', [2] = 'b', [3] = 'c', err = 'boom'}", "!boom"),
+        ("{err = 'boom', [1] = 'a', [2] = 'b'}", "!boom"),
+        ("{double = 1.5, [1] = 'a'}", "(double) 1.5"),
+        ("{[1] = 'a', big_number = '12'}", "12"),
+        ("{map = {}, [1] = 'a'}", "(empty array)"),
+        ("{[1] = 'a', set = {}}", "{}"),
+        ("{verbatim_string = {format = 'txt', string = 'x'}, [1] = 'a'}", "x"),
+        ("{[1] = 'a', [2] = 'b', other = 1}", "[\"a\", \"b\"]"),
+    ] {
+        let answer = machine.ask(1, &["EVAL", &format!("return {table}"), "0"]);
+        assert_eq!(answer, reply, "{table}");
+    }
+}
+
 #[test]
 fn a_coroutine_hands_over_thousands_of_values() {
     let script = "local t = {} for i = 1, tonumber(ARGV[1]) do t[i] = i end

@@ -104,6 +104,50 @@ fn others_are_told_before_what_the_rest_of_a_transaction_or_a_script_sends() {
     assert_eq!(told.last(), Some(&invalid("\"a\"")), "{told:?}");
 }
 
+/// The order of redis-server 7.0.15, to a client that listens to both.
+#[test]
+fn each_command_signals_a_change_before_or_after_its_events() {
+    for (command, before, order) in [
+        ("SET k v", "", "invalidate k set k"),
+        ("LTRIM l 1 0", "RPUSH l a b", "ltrim l del l invalidate l"),
+        ("LREM l 0 a", "RPUSH l a b", "invalidate l lrem l"),
+        ("SPOP s 5", "SADD s a b", "spop s del s invalidate s"),
+        ("SREM s a", "SADD s a", "invalidate s srem s del s"),
+        ("ZREM z a", "ZADD z 1 a 2 b", "zrem z invalidate z"),
+        ("ZREM z a", "ZADD z 1 a", "zrem z del z invalidate z"),
+        ("DEL k l", "SET k v; RPUSH l a", "invalidate k del k invalidate l del l"),
+        ("RENAME k k2", "SET k v", "invalidate k invalidate k2 rename_from k rename_to k2"),
+        ("LMOVE l l2 LEFT RIGHT", "RPUSH l a", "invalidate l2 rpush l2 lpop l del l invalidate l"),
+        ("SMOVE s s2 a", "SADD s a b", "srem s invalidate s invalidate s2 sadd s2"),
+        ("SORT l STORE d", "RPUSH l 1", "invalidate d sortstore d"),
+        ("MSET k a l b", "SET k v", "invalidate k set k invalidate l set l"),
+        ("XTRIM x MAXLEN 0", "XADD x 1-1 a b", "xtrim x invalidate x"),
+        ("XDEL x 1-1", "XADD x 1-1 a b", "invalidate x xdel x"),
+        ("ZMPOP 1 z MIN", "ZADD z 1 a", "zpopmin z invalidate z del z"),
+        ("EXPIRE k 0", "SET k v", "invalidate k del k"),
+        ("BLPOP l 1", "RPUSH l a", "lpop l del l invalidate l"),
+    ] {
+        let mut rig = Rig::new();
+        rig.say(2, "CONFIG SET notify-keyspace-events EA");
+        before.split("; ").filter(|line| !line.is_empty()).for_each(|line| drop(rig.say(2, line)));
+        for line in ["HELLO 3", "CLIENT TRACKING ON", "PSUBSCRIBE __keyevent*"] {
+            rig.send(1, line);
+        }
+        for key in ["k", "l", "s", "z", "x", "k2", "l2", "s2", "d"] {
+            rig.send(1, &format!("EXISTS {key}"));
+        }
+        rig.told(1);
+        rig.say(2, command);
+        let told =
+            rig.told(1).join(" ").replace("\"pmessage\", \"__keyevent*\", \"__keyevent@0__:", "");
+        let told: Vec<&str> = told
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|w| !w.is_empty())
+            .collect();
+        assert_eq!(told.join(" "), order, "{command}");
+    }
+}
+
 #[test]
 fn opting_in_is_for_the_next_command_or_transaction() {
     let mut rig = tracking("OPTIN");

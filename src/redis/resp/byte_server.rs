@@ -211,6 +211,7 @@ impl ByteServer {
                     let unwritten = !connection.out.is_empty();
                     self.server.note_unwritten(unwritten.then_some(client));
                     self.server.handle_input(now, client, &arguments);
+                    self.server.note_unwritten(None);
                     if self.server.is_asleep() {
                         connection.unread = leave;
                     }

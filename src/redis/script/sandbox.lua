@@ -273,11 +273,14 @@ end
 
 local sandbox = {}
 
--- Returns a value, and whether it is a table with nothing beside its elements.
+-- Returns a value, and whether it is a table without any of the fields that make more of it than its
+-- elements.
 local function with_shape(value)
   if type(value) ~= 'table' then return value end
-  local length = #value
-  return value, next(value, length > 0 and length or nil) == nil
+  return value, rawget(value, 'err') == nil and rawget(value, 'ok') == nil
+    and rawget(value, 'double') == nil and rawget(value, 'big_number') == nil
+    and rawget(value, 'verbatim_string') == nil and rawget(value, 'map') == nil
+    and rawget(value, 'set') == nil
 end
 
 -- Calls a function. Returns whether it succeeded, and its first result with its shape or the error

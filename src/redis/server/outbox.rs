@@ -79,6 +79,7 @@ impl Outbox {
         self.stage = None;
         self.holds_for = None;
         self.held.clear();
+        self.unwritten = None;
     }
 
     /// Sends a reply.

@@ -28,6 +28,35 @@ use crate::redis::value::Sds;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
+/// When the change of a key is signalled, beside the events of it that its command raises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signalled {
+    Before,
+    AfterTheFirst,
+    After,
+}
+
+impl Signalled {
+    /// Returns when, given the first event of the key and that of the next one.
+    ///
+    /// Source: the calls of `notifyKeyspaceEvent` and `signalModifiedKey`, compared with the
+    /// server.
+    fn beside(event: &str, next: Option<&str>) -> Signalled {
+        match event {
+            "expired" | "lpop" | "rpop" | "ltrim" | "spop" | "zrem" | "xtrim" => Signalled::After,
+            "zpopmin" | "zpopmax" => Signalled::AfterTheFirst,
+            // Of `SMOVE`.
+            "srem" if next == Some("sadd") => Signalled::After,
+            _ => Signalled::Before,
+        }
+    }
+}
+
+/// The subject of an invalidation: a key, or all.
+fn of_key(key: Option<&Sds>) -> Reply {
+    key.map_or(Reply::Nil, |key| Reply::Array(vec![Reply::bulk(key)]))
+}
+
 /// Which of the keys that a client reads are remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Remembers {
@@ -68,8 +97,8 @@ pub(crate) struct Tracking {
     readers: IndexMap<Sds, Vec<(ClientId, u64)>, FxBuildHasher>,
     /// The client whose request runs.
     pub(super) current: Option<ClientId>,
-    /// Invalidations that are to be sent, in order.
-    due: Vec<(ClientId, Reply)>,
+    /// Invalidations that are to be sent, in order: of a key, or of all keys.
+    due: Vec<(ClientId, Option<Sds>)>,
     /// Keys that have changed in this step, and who changed them last.
     changed: IndexMap<Sds, Option<ClientId>, FxBuildHasher>,
 }
@@ -209,7 +238,7 @@ impl Server {
         }
         if flushed {
             self.tracking.readers.clear();
-            let all = self.tracking.clients.keys().map(|client| (*client, Reply::Nil));
+            let all = self.tracking.clients.keys().map(|client| (*client, None));
             self.tracking.due.extend(all);
         }
         if self.tracking.clients.is_empty() && self.tracking.readers.is_empty() {
@@ -217,26 +246,52 @@ impl Server {
         }
     }
 
-    /// Sends the invalidations for what has changed so far to all but the client whose request
-    /// runs.
-    #[inline]
-    pub(super) fn invalidate_for_others(&mut self) {
-        if self.tracking.is_on {
-            self.send_to_others();
+    /// Sends the databases' events, and the invalidations for what has changed so far to all but
+    /// the client whose request runs. The two of a key are sent in the order in which its command
+    /// raises them.
+    #[cold]
+    pub(super) fn publish_with_invalidations(&mut self) {
+        self.note_changes();
+        let current = self.tracking.current;
+        let mut others = IndexMap::<Option<Sds>, Vec<ClientId>, FxBuildHasher>::default();
+        for (client, key) in std::mem::take(&mut self.tracking.due) {
+            if Some(client) == current {
+                self.tracking.due.push((client, key));
+            } else {
+                others.entry(key).or_default().push(client);
+            }
+        }
+        for index in 0..self.databases.len() {
+            let events = std::mem::take(&mut self.databases[index].observers.events);
+            let mut runs = events.chunk_by(|one, next| one.key == next.key).peekable();
+            while let Some(run) = runs.next() {
+                let next = runs.peek().map(|next| &next[0]);
+                let signalled = Signalled::beside(run[0].event, next.map(|next| next.event));
+                let mut signal = |server: &mut Server, key: &Sds| {
+                    let clients = others.get_mut(&Some(key.clone())).map(std::mem::take);
+                    server.send_to_each(&clients.unwrap_or_default(), Some(key));
+                };
+                let (first, rest) = run.split_at(match signalled {
+                    Signalled::Before => 0,
+                    Signalled::AfterTheFirst => 1,
+                    Signalled::After => run.len(),
+                });
+                first.iter().for_each(|event| self.publish_key_event(event));
+                signal(self, &run[0].key);
+                // `RENAME` signals both changes first.
+                if let Some(to) = next.filter(|_| run[0].event == "rename_from") {
+                    signal(self, &to.key);
+                }
+                rest.iter().for_each(|event| self.publish_key_event(event));
+            }
+        }
+        for (key, clients) in others {
+            self.send_to_each(&clients, key.as_ref());
         }
     }
 
-    #[cold]
-    fn send_to_others(&mut self) {
-        self.note_changes();
-        let current = self.tracking.current;
-        let due = std::mem::take(&mut self.tracking.due);
-        let (own, others): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|(client, _)| Some(*client) == current);
-        self.tracking.due = own;
-        for (client, keys) in others {
-            self.send_invalidation(client, keys);
-        }
+    fn send_to_each(&mut self, clients: &[ClientId], key: Option<&Sds>) {
+        clients.iter().for_each(|client| self.send_invalidation(*client, of_key(key)));
     }
 
     /// Sends the invalidations for what has changed.
@@ -249,9 +304,9 @@ impl Server {
 
     #[cold]
     fn send_due(&mut self) {
-        self.note_changes();
-        for (client, keys) in std::mem::take(&mut self.tracking.due) {
-            self.send_invalidation(client, keys);
+        self.publish_with_invalidations();
+        for (client, key) in std::mem::take(&mut self.tracking.due) {
+            self.send_invalidation(client, of_key(key.as_ref()));
         }
         self.broadcast();
         self.forget_what_is_too_much();
@@ -267,7 +322,7 @@ impl Server {
             }
             let is_own = tracker.no_loop && by == Some(client);
             if !is_own && !tracker.broadcasts {
-                self.tracking.due.push((client, Reply::Array(vec![Reply::bulk(key)])));
+                self.tracking.due.push((client, Some(key.clone())));
             }
         }
     }
@@ -308,8 +363,8 @@ impl Server {
             let key = key.clone();
             self.invalidate(&key, None);
         }
-        for (client, keys) in std::mem::take(&mut self.tracking.due) {
-            self.send_invalidation(client, keys);
+        for (client, key) in std::mem::take(&mut self.tracking.due) {
+            self.send_invalidation(client, of_key(key.as_ref()));
         }
     }
 
