@@ -159,15 +159,17 @@ fn look(both: &mut Both<'_>, questions: &[Words], told: &mut BTreeMap<u64, (Told
     }
 }
 
-/// Compares what was read. Returns the keys that have a hash table.
+/// Compares what was read. Returns the keys that have a hash table, beside those that had one.
 fn compare_keyspaces(
     questions: &[Words],
     told: &BTreeMap<u64, (Told, Told)>,
+    before: &Hashed,
 ) -> Result<Hashed, TestCaseError> {
-    let mut all = Hashed::new();
+    let mut all = before.clone();
     for (observer, database) in OBSERVERS {
         let (real, ours) = &told[&observer];
-        let hashed = hash_tables(questions, &real.bytes);
+        let mut hashed = hash_tables(questions, &real.bytes);
+        hashed.extend(before.iter().cloned());
         if let Some(first) = first_difference(questions, &real.bytes, &ours.bytes, &hashed) {
             let (real, ours) = (replies(&real.bytes), replies(&ours.bytes));
             let (real, ours) = (real.get(first), ours.get(first));
@@ -226,7 +228,7 @@ fn run(server: &RealServer, questions: &[Words], case: &Case) -> Result<(), Test
     let mut both = begin(server, case);
     let mut log = vec![format!("limits {:?}", LIMITS[case.limits])];
     let mut askers = Askers::default();
-    let mut hashed = Hashed::new();
+    let (mut hashed, mut reloaded) = (Hashed::new(), false);
     for step in &case.steps {
         let words = step.words();
         // A known difference: the real server sends the replies before it in the former protocol.
@@ -253,7 +255,12 @@ fn run(server: &RealServer, questions: &[Words], case: &Case) -> Result<(), Test
                 log.join("\n")
             );
         }
-        hashed = compare_keyspaces(questions, &told)
+        // A hash table that was saved is read in its order, and may be compact from then on.
+        reloaded |= words[0].eq_ignore_ascii_case(b"DEBUG");
+        if !reloaded {
+            hashed.clear();
+        }
+        hashed = compare_keyspaces(questions, &told, &hashed)
             .map_err(|e| TestCaseError::fail(format!("{e}\nafter\n{}", log.join("\n"))))?;
     }
     Ok(())

@@ -245,3 +245,42 @@ fn tracking_of_keys_ends_by_the_calendar_and_for_good() {
     rig.server.set_clock_ahead(rig.now, secs(0));
     assert_eq!(tracked(&mut rig), (false, -1_000));
 }
+
+/// What each server takes as a number. A letter stands for a command: a list with it is sorted, it
+/// is a bound, a weight, a coordinate, a score.
+#[test]
+fn each_version_has_its_own_idea_of_a_number() {
+    let taken = |version: Version, text: &str| -> String {
+        let mut rig = rig(version);
+        rig.say(1, &format!("RPUSH l {text}"));
+        rig.say(1, "ZADD z 1 a");
+        let commands = [
+            ('s', "SORT l".to_owned()),
+            ('b', format!("ZCOUNT z {text} +inf")),
+            ('w', format!("ZUNION 1 z WEIGHTS {text}")),
+            ('c', format!("GEOADD g {text} 1 m")),
+            ('z', format!("ZADD z {text} b")),
+        ];
+        let is_taken = |(_, line): &(char, String)| !rig.say(1, line).starts_with('!');
+        let taken: Vec<_> = commands.into_iter().filter(is_taken).collect();
+        taken.into_iter().map(|(letter, _)| letter).collect()
+    };
+    for (text, [c, decimal, valkey]) in [
+        ("1", ["sbwcz"; 3]),
+        ("\" 1\"", ["sb", "", ""]),
+        ("0x10", ["sbwcz", "wcz", ""]),
+        ("1e400", ["b", "sb", "b"]),
+        ("\"\"", ["sb", "sb", "b"]),
+        ("inf", ["sbwz", "sbwz", "sbwz"]),
+    ] {
+        for (version, expected) in [
+            (Version::Redis7_0, c),
+            (Version::Valkey8_1, c),
+            (Version::Redis8_0, decimal),
+            (Version::Redis8_6, decimal),
+            (Version::Valkey9_1, valkey),
+        ] {
+            assert_eq!(taken(version, text), expected, "{text} at {version}");
+        }
+    }
+}

@@ -41,22 +41,22 @@ pub(crate) fn integer(arg: &[u8]) -> Result<i64, CommandError> {
     number::parse_i64(arg).ok_or(CommandError::NotAnInteger)
 }
 
-/// Reads a floating-point number.
-pub(crate) fn float(arg: &[u8]) -> Result<f64, CommandError> {
-    number::parse_double(arg).ok_or(CommandError::NotAFloat)
-}
-
 /// Returns whether the text of a number is hexadecimal.
 pub(crate) fn is_hexadecimal(arg: &[u8]) -> bool {
     arg.iter().any(|byte| byte.eq_ignore_ascii_case(&b'x'))
 }
 
+/// Reads a score, a weight, a coordinate or a length.
+pub(crate) fn double(arg: &[u8], rules: &Arguments) -> Option<f64> {
+    if rules.doubles_are_decimal && is_hexadecimal(arg) {
+        return None;
+    }
+    number::parse_double(arg)
+}
+
 /// Reads a score.
 pub(crate) fn score(arg: &[u8], rules: &Arguments) -> Result<f64, CommandError> {
-    if rules.scores_are_decimal && is_hexadecimal(arg) {
-        return Err(CommandError::NotAFloat);
-    }
-    float(arg)
+    double(arg, rules).ok_or(CommandError::NotAFloat)
 }
 
 /// Reads a count of 0 or more.

@@ -7,13 +7,13 @@ use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{after, key};
 use super::{Answer, Args, Command, Rows, database};
-use crate::redis::command::arguments::{float, integer, is, shown};
+use crate::redis::command::arguments::{double, integer, is, score, shown};
 use crate::redis::database::{Database, GeoScores, ZaddCondition, ZaddOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
+use crate::redis::value::SortedSet;
 use crate::redis::value::geo::{self, Area, Found, Order, Point, Search, Shape, Unit};
-use crate::redis::value::{SortedSet, number};
-use crate::redis::version::Texts;
+use crate::redis::version::{Arguments, Texts};
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -32,8 +32,8 @@ impl<S: 'static> Rows<S> {
 }
 
 /// `longitude latitude`.
-fn point(longitude: &[u8], latitude: &[u8]) -> Result<Point, CommandError> {
-    let (longitude, latitude) = (float(longitude)?, float(latitude)?);
+fn point(longitude: &[u8], latitude: &[u8], rules: &Arguments) -> Result<Point, CommandError> {
+    let (longitude, latitude) = (score(longitude, rules)?, score(latitude, rules)?);
     let text = format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}");
     Point::new(longitude, latitude).ok_or_else(|| CommandError::format(text))
 }
@@ -45,13 +45,13 @@ fn unit(name: &[u8]) -> Result<Unit, CommandError> {
     Unit::parse(name).ok_or(unknown)
 }
 
-fn size(arg: &[u8], error: &'static str) -> Result<f64, CommandError> {
-    number::parse_double(arg).ok_or(CommandError::text(error))
+fn size(arg: &[u8], rules: &Arguments, error: &'static str) -> Result<f64, CommandError> {
+    double(arg, rules).ok_or(CommandError::text(error))
 }
 
 /// `radius unit`.
-fn circle(radius: &[u8], name: &[u8]) -> Result<(Shape, Unit), CommandError> {
-    let radius = size(radius, "ERR need numeric radius")?;
+fn circle(radius: &[u8], name: &[u8], rules: &Arguments) -> Result<(Shape, Unit), CommandError> {
+    let radius = size(radius, rules, "ERR need numeric radius")?;
     if radius < 0.0 {
         return Err(CommandError::text("ERR radius cannot be negative"));
     }
@@ -59,9 +59,13 @@ fn circle(radius: &[u8], name: &[u8]) -> Result<(Shape, Unit), CommandError> {
 }
 
 /// `width height unit`.
-fn rectangle(width: &[u8], height: &[u8], name: &[u8]) -> Result<(Shape, Unit), CommandError> {
-    let width = size(width, "ERR need numeric width")?;
-    let height = size(height, "ERR need numeric height")?;
+fn rectangle(
+    [width, height]: [&[u8]; 2],
+    name: &[u8],
+    rules: &Arguments,
+) -> Result<(Shape, Unit), CommandError> {
+    let width = size(width, rules, "ERR need numeric width")?;
+    let height = size(height, rules, "ERR need numeric height")?;
     if width < 0.0 || height < 0.0 {
         return Err(CommandError::text("ERR height or width cannot be negative"));
     }
@@ -88,7 +92,7 @@ fn geoadd(db: &mut Database, args: Args<'_>) -> Answer {
     }
     let mut members = Vec::new();
     for item in items {
-        members.push((point(item[0], item[1])?, item[2]));
+        members.push((point(item[0], item[1], &db.profile.arguments)?, item[2]));
     }
     if members.is_empty() {
         return Err(CommandError::Syntax);
@@ -146,7 +150,6 @@ enum Searcher {
 }
 
 /// The options of a search.
-#[derive(Default)]
 struct Options<'a> {
     centre: Option<Point>,
     from_member: bool,
@@ -161,6 +164,7 @@ struct Options<'a> {
     store: Option<&'a [u8]>,
     store_distances: bool,
     texts: Texts,
+    rules: &'a Arguments,
 }
 
 fn member_point(set: &SortedSet, member: &[u8], texts: &Texts) -> Result<Point, CommandError> {
@@ -243,16 +247,16 @@ impl<'a> Options<'a> {
                 Ok(rest)
             }
             [longitude, latitude, rest @ ..] if is(word, "fromlonlat") && !self.from_member => {
-                self.centre = Some(point(longitude, latitude)?);
+                self.centre = Some(point(longitude, latitude, self.rules)?);
                 self.from_point = true;
                 Ok(rest)
             }
             [radius, unit, rest @ ..] if is(word, "byradius") && !is_box => {
-                self.shape = Some(circle(radius, unit)?);
+                self.shape = Some(circle(radius, unit, self.rules)?);
                 Ok(rest)
             }
             [width, height, unit, rest @ ..] if is(word, "bybox") && !is_circle => {
-                self.shape = Some(rectangle(width, height, unit)?);
+                self.shape = Some(rectangle([width, height], unit, self.rules)?);
                 Ok(rest)
             }
             _ => Err(CommandError::Syntax),
@@ -335,9 +339,24 @@ fn run<'a>(
     searcher: Searcher,
     begin: impl FnOnce(&mut Options<'a>, Option<&SortedSet>) -> Result<Args<'a>, CommandError>,
 ) -> Answer {
-    let texts = db.profile.texts;
+    let (texts, rules) = (db.profile.texts, &db.profile.arguments);
     let set = db.sorted_set(source)?;
-    let mut options = Options { texts, ..Options::default() };
+    let mut options = Options {
+        centre: None,
+        from_member: false,
+        from_point: false,
+        shape: None,
+        order: None,
+        count: 0,
+        any: false,
+        with_distance: false,
+        with_hash: false,
+        with_point: false,
+        store: None,
+        store_distances: false,
+        texts,
+        rules,
+    };
     if searcher == Searcher::SearchStore {
         options.store = Some(args[1]);
     }
@@ -365,8 +384,8 @@ fn run<'a>(
 /// `key longitude latitude radius unit [option …]`.
 fn by_point(db: &mut Database, args: Args<'_>, searcher: Searcher) -> Answer {
     run(db, args, args[1], searcher, |options, _| {
-        options.centre = Some(point(args[2], args[3])?);
-        options.shape = Some(circle(args[4], args[5])?);
+        options.centre = Some(point(args[2], args[3], options.rules)?);
+        options.shape = Some(circle(args[4], args[5], options.rules)?);
         Ok(&args[6..])
     })
 }
@@ -376,7 +395,7 @@ fn by_member(db: &mut Database, args: Args<'_>, searcher: Searcher) -> Answer {
     run(db, args, args[1], searcher, |options, set| {
         if let Some(set) = set {
             options.centre = Some(member_point(set, args[2], &options.texts)?);
-            options.shape = Some(circle(args[3], args[4])?);
+            options.shape = Some(circle(args[3], args[4], options.rules)?);
         }
         Ok(&args[5..])
     })

@@ -4,12 +4,13 @@ use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered};
 use super::{Answer, Args, Command, Rows, database};
-use crate::redis::command::arguments::{integer, is, limit, scored};
+use crate::redis::command::arguments::{double, integer, is, limit, scored};
 use crate::redis::database::Database;
 use crate::redis::database::{Aggregate, Combination};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::value::{Sds, number};
+use crate::redis::value::Sds;
+use crate::redis::version::Arguments;
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -54,6 +55,7 @@ impl Options {
         keys: usize,
         combination: Combination,
         store: bool,
+        rules: &Arguments,
     ) -> Result<Options, CommandError> {
         let mut options =
             Options { weights: Vec::new(), aggregate: Aggregate::Sum, with_scores: false };
@@ -62,7 +64,7 @@ impl Options {
             rest = match after {
                 after if weighted && after.len() >= keys && is(word, "weights") => {
                     let not_a_weight = CommandError::text("ERR weight value is not a float");
-                    let weights = after[..keys].iter().map(|w| number::parse_double(w));
+                    let weights = after[..keys].iter().map(|word| double(word, rules));
                     options.weights = weights.collect::<Option<_>>().ok_or(not_a_weight)?;
                     &after[keys..]
                 }
@@ -96,7 +98,8 @@ fn combined(
 ) -> Result<(Vec<(Sds, f64)>, bool), CommandError> {
     let (keys, after) = keys(args, at, command)?;
     let sources = db.zsources(keys)?;
-    let options = Options::parse(&args[after..], keys.len(), combination, at == 2)?;
+    let rules = &db.profile.arguments;
+    let options = Options::parse(&args[after..], keys.len(), combination, at == 2, rules)?;
     let members = sources.combine(combination, &options.weights, options.aggregate);
     Ok((members, options.with_scores))
 }

@@ -41,7 +41,9 @@ enum By {
 
 /// Reads a score, or `(` and an excluded score.
 fn score_bound(arg: &[u8], rules: &Arguments) -> Result<Bound<f64>, CommandError> {
-    if rules.bounds_are_decimal && is_hexadecimal(arg) {
+    let number = arg.strip_prefix(b"(").unwrap_or(arg);
+    let spaced = number.first().is_some_and(|byte| number::is_space(*byte));
+    if rules.bounds_are_decimal && (spaced || is_hexadecimal(arg)) {
         return Err(CommandError::ScoreBound);
     }
     let (score, exclusive) = number::parse_score_bound(arg).ok_or(CommandError::ScoreBound)?;

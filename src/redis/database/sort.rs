@@ -11,6 +11,7 @@ use super::notify::EventClasses;
 use crate::redis::error::CommandError;
 use crate::redis::value::score::Score;
 use crate::redis::value::{Kind, List, Sds, Value, number};
+use crate::redis::version::SortNumbers;
 use std::cmp::Ordering;
 
 /// The weight that elements are ordered by.
@@ -154,9 +155,11 @@ impl Database {
             let weight = match text {
                 text if options.alpha => Weight::Text(text),
                 None => Weight::Number(Score::new(0.0).expect("zero is a number")),
-                Some(text) => Weight::Number(weight(&text).and_then(Score::new).ok_or(
-                    CommandError::text("ERR One or more scores can't be converted into double"),
-                )?),
+                Some(text) => Weight::Number(
+                    weight(&text, self.profile.arguments.sort_numbers).and_then(Score::new).ok_or(
+                        CommandError::text("ERR One or more scores can't be converted into double"),
+                    )?,
+                ),
             };
             weighted.push((weight, element));
         }
@@ -198,14 +201,22 @@ impl Database {
     }
 }
 
-/// Reads a weight as C's `strtod` does: after white space, up to a NUL; an empty text is 0.
-fn weight(text: &[u8]) -> Option<f64> {
+/// Reads a weight, up to a NUL.
+fn weight(text: &[u8], numbers: SortNumbers) -> Option<f64> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
-        return Some(0.0);
+        return (numbers != SortNumbers::Decimal).then_some(0.0);
     }
     let start = text.iter().position(|byte| !number::is_space(*byte))?;
-    number::parse_double(&text[start..])
+    let is_decimal = start == 0 && !text.iter().any(|byte| byte.eq_ignore_ascii_case(&b'x'));
+    match numbers {
+        SortNumbers::AsC => number::parse_double(&text[start..]),
+        SortNumbers::Decimal => number::parse_double(text).filter(|_| is_decimal),
+        SortNumbers::DecimalOfAnySize => {
+            let (x, excluded) = number::parse_score_bound(text)?;
+            (is_decimal && !excluded).then_some(x)
+        }
+    }
 }
 
 /// Returns the range of elements within `LIMIT`.

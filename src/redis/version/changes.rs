@@ -7,7 +7,7 @@
 //!
 //! Source: each was observed on the real servers of these versions.
 
-use super::{FieldSyntax, Hashes, Profile, Streams, Version, Versions, Waking};
+use super::{FieldSyntax, Hashes, Profile, SortNumbers, Streams, Version, Versions, Waking};
 
 /// A fact of a profile that users notice.
 struct Fact {
@@ -164,12 +164,21 @@ const FACTS: &[Fact] = &[
     ),
     fact(
         |p| p.arguments.bounds_are_decimal,
-        "The bounds of a range of scores are decimal: `ZRANGEBYSCORE key 0x1 0xff` is refused.",
+        "The bounds of a range of scores are decimal: `ZRANGEBYSCORE key 0x1 0xff` is refused, and so are white spaces.",
     ),
     fact(
-        |p| p.arguments.scores_are_decimal,
-        "Scores are decimal: `ZADD key 0x1 member` is refused.",
+        |p| p.arguments.doubles_are_decimal,
+        "Scores, weights, coordinates and lengths are decimal: `ZADD key 0x1 member` is refused.",
     ),
+    fact(
+        |p| p.arguments.sort_numbers != SortNumbers::AsC,
+        "`SORT` reads decimal numbers, without white space before them: it refuses a list with `0x10`.",
+    ),
+    fact(
+        |p| p.arguments.sort_numbers == SortNumbers::DecimalOfAnySize,
+        "`SORT` takes numbers that are out of range, as infinite or 0.",
+    ),
+    fact(|p| p.arguments.sort_numbers == SortNumbers::Decimal, "`SORT` refuses an empty element."),
     fact(
         |p| p.encodings.zadd_counts_members,
         "The number of members that `ZADD` names decides the encoding of the set, whether it adds them or not.",

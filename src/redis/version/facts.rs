@@ -133,6 +133,19 @@ pub(crate) enum FieldSyntax {
     AfterOptions,
 }
 
+/// How `SORT` reads the numbers by which it sorts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SortNumbers {
+    /// As C's `strtod`: after white space, hexadecimal ones too, none out of range; an empty text
+    /// is 0.
+    #[default]
+    AsC,
+    /// Decimal. Out of range they are infinite or 0; an empty text is 0.
+    DecimalOfAnySize,
+    /// As a score: decimal, none out of range, no empty text.
+    Decimal,
+}
+
 /// How arguments are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arguments {
@@ -158,10 +171,12 @@ pub(crate) struct Arguments {
     pub(crate) hscan_takes_novalues: bool,
     /// `SCAN … TYPE` refuses a type that does not exist.
     pub(crate) scan_refuses_unknown_types: bool,
-    /// Bounds of scores are decimal.
+    /// Bounds of scores are decimal, without white space before them.
     pub(crate) bounds_are_decimal: bool,
-    /// Scores are decimal.
-    pub(crate) scores_are_decimal: bool,
+    /// Scores, weights, coordinates and lengths are decimal.
+    pub(crate) doubles_are_decimal: bool,
+    /// How `SORT` reads numbers.
+    pub(crate) sort_numbers: SortNumbers,
     /// `GETEX` checks its expiry before the key.
     pub(crate) getex_expiry_first: bool,
     /// `CLIENT KILL` and `CLIENT LIST` call an id that is no number a syntax error.

@@ -2,7 +2,7 @@
 
 use super::facts::{
     Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Memory, Numbers, Past,
-    Product, Profile, Rdb, Rewrites, StreamRules, Streams, Texts, Waking,
+    Product, Profile, Rdb, Rewrites, SortNumbers, StreamRules, Streams, Texts, Waking,
 };
 use super::{Embedding, Version};
 
@@ -137,7 +137,11 @@ pub(super) const REDIS_8_0: Profile = Profile {
     numbers: Numbers { shortest: true, coordinates_are_doubles: true },
     texts: Texts { unbalanced_offers_last: true, ..REDIS_7_4.texts },
     groups: Groups { lag_from_start: true, ..REDIS_7_4.groups },
-    arguments: Arguments { bounds_are_decimal: true, ..ARGUMENTS_7_4 },
+    arguments: Arguments {
+        bounds_are_decimal: true,
+        sort_numbers: SortNumbers::DecimalOfAnySize,
+        ..ARGUMENTS_7_4
+    },
     fields: Fields { float_keeps_deadline: true, ..REDIS_7_4.fields },
     ..REDIS_7_4
 };
@@ -235,7 +239,8 @@ pub(super) const VALKEY_9_1: Profile = Profile {
     encodings: Encodings { embedding: Embedding::VALKEY_9_1, ..VALKEY_8_1.encodings },
     arguments: Arguments {
         bounds_are_decimal: true,
-        scores_are_decimal: true,
+        doubles_are_decimal: true,
+        sort_numbers: SortNumbers::Decimal,
         getex_expiry_first: true,
         keyslot_outside_cluster: true,
         client_filters_negate: true,
@@ -283,7 +288,8 @@ const ARGUMENTS: Arguments = Arguments {
     hscan_takes_novalues: false,
     scan_refuses_unknown_types: false,
     bounds_are_decimal: false,
-    scores_are_decimal: false,
+    doubles_are_decimal: false,
+    sort_numbers: SortNumbers::AsC,
     getex_expiry_first: false,
     client_ids_are_syntax: false,
     unsubscribe_needs_subscription: false,
