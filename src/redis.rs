@@ -137,6 +137,8 @@
 //!   is made from its name. A restart keeps what it knew.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
+//! - `SORT`, up to Redis 7.4 and Valkey 8.0, refuses a list of numbers if something before it has
+//!   met a number out of range, because the real server does not clear C's `errno`. Here it sorts.
 //! - *Later versions*: `COMMAND DOCS` describes the commands that 7.0.15 has as 7.0.15 does, with
 //!   its summaries, arguments and history, and the `HELP` of some containers has its lines.
 //!   Modules, `GEOSEARCH … BYPOLYGON`, rules about databases in users (Valkey 9.1) and `SHUTDOWN

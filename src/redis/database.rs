@@ -459,6 +459,7 @@ impl Database {
 
     /// Sets a key, whatever it held, with this expiry time.
     pub(crate) fn put_keeping(&mut self, key: &[u8], value: Value, expires_at: i64) {
+        let may_not_fit = self.may_not_embed(key, &value);
         let mut expired_before = false;
         let slot = match self.find(key) {
             Some(slot) => {
@@ -476,7 +477,9 @@ impl Database {
             None => self.insert(key, value),
         };
         self.set_expiry(slot, expires_at);
-        self.settle_embedding(slot, expired_before);
+        if may_not_fit {
+            self.settle_embedding(slot, expired_before);
+        }
     }
 
     /// Sets an expiry time, or removes it with [`NEVER`].

@@ -22,6 +22,14 @@ impl Database {
         }
     }
 
+    /// Returns whether a value may have to be decided about beside its key.
+    #[inline]
+    pub(super) fn may_not_embed(&self, key: &[u8], value: &Value) -> bool {
+        let rule = &self.profile.encodings.embedding;
+        rule.beside_key
+            && matches!(value, Value::String(string) if !rule.always_embeds(key.len() + string.len()))
+    }
+
     /// Decides whether a string is embedded beside its key.
     #[inline]
     pub(super) fn settle_embedding(&mut self, slot: Slot, expired_before: bool) {
