@@ -7,7 +7,9 @@
 //! each message.
 //!
 //! New messages join at the end, which in a long backlog consists of pages (`pages.rs`). The line
-//! takes the next page when it is empty, so it is empty only if nothing waits behind it.
+//! takes the next page when it is empty, so it is empty only if nothing waits behind it. In a queue
+//! with ranks (see [`Order`]) it also takes one when all of it was returned, because the first
+//! message that was not may expire before those.
 //!
 //! A queue with priorities has a *level* for each priority. The highest level that is not empty
 //! goes first, and a message returns to its own level.
@@ -146,6 +148,12 @@ impl Rest {
         &mut self.levels[level]
     }
 
+    /// Returns whether a queue lacks its next message that was not returned, so that the line has
+    /// to take it from the pages. With ranks it may expire behind those that were.
+    fn is_short(&self, line: &VecDeque<Entry>) -> bool {
+        line.back().is_none_or(|last| self.order == Order::Ranks && was_returned(last))
+    }
+
     /// Returns whether nothing returned and nothing follows the line.
     fn is_empty(&self) -> bool {
         self.returned.is_empty() && self.pages.is_empty()
@@ -275,7 +283,9 @@ impl Backlog {
             && let Some(level) = rest.level_of(&entry)
         {
             rest.fill(level).line.push_back(entry);
-        } else if self.line.len() < PAGE && !self.has_pages() {
+        } else if self.line.len() < PAGE && !self.has_pages()
+            || self.rest.as_ref().is_some_and(|rest| rest.is_short(&self.line))
+        {
             self.line.push_back(entry);
         } else {
             self.rest.get_or_insert_default().pages.push(entry);
@@ -325,7 +335,7 @@ impl Backlog {
                     Some(at) => self.line.remove(at),
                     None => rest.returned.remove(&position),
                 };
-                if self.line.is_empty() {
+                if rest.is_short(&self.line) {
                     rest.pages.turn(&mut self.line);
                 }
                 entry
@@ -412,7 +422,8 @@ impl Backlog {
         all
     }
 
-    /// Checks that the counts are right and that each line is in order of position.
+    /// Checks that the counts are right, that each line is in order of position, and that pages
+    /// wait only behind a line that needs none.
     pub(crate) fn check(&self) -> Result<(), String> {
         let bytes: u64 = self.iter().map(|entry| self.size(&entry)).sum();
         if bytes != self.bytes {
@@ -426,6 +437,9 @@ impl Backlog {
             if !line.iter().map(Entry::position).is_sorted_by(|a, b| a < b) {
                 return Err("has messages out of order".to_owned());
             }
+        }
+        if self.has_pages() && self.rest.as_ref().is_some_and(|rest| rest.is_short(&self.line)) {
+            return Err("has left its next message in a page".to_owned());
         }
         Ok(())
     }
