@@ -312,8 +312,12 @@ impl Backlog {
         if rest.order != Order::Ranks {
             return self.front().map(|head| (Place::Next, head));
         }
+        if expiries.is_empty() {
+            return None;
+        }
         let returned = front(&self.line, &rest.returned).filter(|head| was_returned(head));
-        let fresh = self.line.iter().find(|entry| !was_returned(entry));
+        // The line is in order of position, and all that were returned have lower positions.
+        let fresh = self.line.get(self.line.partition_point(was_returned));
         let levels = rest.levels.iter().enumerate();
         let levels = levels.filter_map(|(level, place)| {
             Some((Place::Level(level), front(&place.line, &place.returned)?))
@@ -330,10 +334,9 @@ impl Backlog {
             (Place::Next, _) | (_, None) => return self.pop(),
             (Place::Level(level), Some(rest)) => rest.pop(level),
             (Place::Line, Some(rest)) => {
-                let at = self.line.iter().position(|entry| entry.position() == position);
-                let entry = match at {
-                    Some(at) => self.line.remove(at),
-                    None => rest.returned.remove(&position),
+                let entry = match self.line.binary_search_by_key(&position, Entry::position) {
+                    Ok(at) => self.line.remove(at),
+                    Err(_) => rest.returned.remove(&position),
                 };
                 if rest.is_short(&self.line) {
                     rest.pages.turn(&mut self.line);
