@@ -15,8 +15,9 @@
 //! goes first, and a message returns to its own level.
 //!
 //! A quorum queue has priorities without asking for them, in an [`Order`] that depends on the
-//! version. Its line holds the messages without a priority, and in front of them those that were
-//! returned, which go before all others.
+//! version. Its line holds the messages of no level: with two classes those of the lower class,
+//! with ranks those of priority 4 or none. Messages that were returned belong to the line whatever
+//! their priority. They have lower positions than all others, and go before them.
 
 use crate::Instant;
 use crate::rabbitmq::protocol::message::{Entry, Position};
@@ -302,9 +303,9 @@ impl Backlog {
         }
     }
 
-    /// The message that may expire next, and its place. That is the next message. But in a quorum
-    /// queue whose levels are ranks, it is the head that expires first among those of all ranks
-    /// and that of the returned messages.
+    /// The message that may expire next, and its place. That is the next message. But a queue with
+    /// ranks has several heads: the first that was returned, and the first of each rank that was
+    /// not. There it is the head that expires first; or `None` if no message of the queue expires.
     pub(crate) fn next_to_expire(&self, expiries: &Expiries) -> Option<(Place, &Entry)> {
         let Some(rest) = &self.rest else {
             return self.line.front().map(|head| (Place::Next, head));
