@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use std::time::Duration;
-use stunt_double::rabbitmq::{FieldTable, Properties, QueueOptions};
+use stunt_double::rabbitmq::{BrokerOptions, FieldTable, Properties, QueueOptions, Version};
 
 /// Far more messages than are kept as they came.
 const MANY: usize = 20_000;
@@ -91,4 +91,49 @@ fn a_restart_keeps_what_was_persistent() {
     let found = server.contents("q");
     let found: Vec<&str> = found.iter().map(|body| body.trim_end_matches('R')).collect();
     assert_eq!(found, kept);
+}
+
+/// A quorum queue of 4.3, `q`.
+fn quorum() -> Server {
+    let mut server = Server::with_options(BrokerOptions::default().with_version(Version::V4_3));
+    let arguments = FieldTable::new().with("x-queue-type", "quorum");
+    server.declare_with("q", QueueOptions { arguments, ..durable() });
+    server
+}
+
+impl Server {
+    /// Fetches so many messages from `q`, returns them, and publishes others with a time to live
+    /// before or after that. Returns how many are ready when it is over.
+    fn outlives(&mut self, returned: usize, expiring: usize, expiring_first: bool) -> usize {
+        self.fill("q", returned);
+        for _ in 0..returned {
+            assert_eq!(self.send(CH2, get("q")).len(), 1);
+        }
+        let properties = Properties::default().with_expiration("1000");
+        let others = (0..expiring).map(|_| publish_with("", "q", "expires", properties.clone()));
+        let mut inputs: Vec<_> = others.map(|publish| (CH, publish)).collect();
+        inputs.insert(if expiring_first { expiring } else { 0 }, (CH2, nack(0, true, true)));
+        for (channel, method) in inputs {
+            assert!(self.send(channel, method).is_empty());
+        }
+        let ready = |server: &Server| server.broker.list_queues()[0].messages_ready;
+        assert_eq!(ready(self), returned + expiring);
+        self.broker.check_invariants().unwrap();
+        self.wait(Duration::from_millis(999));
+        assert_eq!(ready(self), returned + expiring);
+        self.wait(Duration::from_millis(1));
+        self.broker.check_invariants().unwrap();
+        ready(self)
+    }
+}
+
+#[test]
+fn a_quorum_queue_drops_all_that_expire_behind_what_was_returned() {
+    for (returned, expiring_first) in [(1, true), (1, false), (1_500, true), (1_500, false)] {
+        let mut server = quorum();
+        let left = server.outlives(returned, 3_000, expiring_first);
+        assert_eq!(left, returned, "of {returned}, expiring first: {expiring_first}");
+        let kept: Vec<String> = numbers(0..returned).into_iter().map(|body| body + "R").collect();
+        assert_eq!(server.contents("q"), kept);
+    }
 }

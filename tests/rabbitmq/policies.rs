@@ -1,4 +1,4 @@
-//! What a server says to policies that it refuses, in the words and in the order of each version.
+//! The server's refusals of policies, in the words and in the order of each version.
 
 use stunt_double::rabbitmq::admin::Policy;
 use stunt_double::rabbitmq::broker::Broker;

@@ -21,8 +21,9 @@ impl Broker {
         }
     }
 
-    /// Drops expired messages from the head of a queue, and arms the timer for the next one. Must
-    /// be called whenever the queue may have a new head, and before its ready messages are counted.
+    /// Drops expired messages from the head of a queue, or since 4.3 from each head of a quorum
+    /// queue, and arms the timer for the next one. Must be called whenever the queue may have a new
+    /// head, and before its ready messages are counted.
     pub(super) fn expire(&mut self, now: Instant, key: QueueKey) {
         while let Some(queue) = self.queues.get_mut(key)
             && let Some((place, head)) = queue.ready.next_to_expire(&queue.cold.expiries)

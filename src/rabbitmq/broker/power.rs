@@ -98,13 +98,11 @@ impl Broker {
         if held.is_empty() {
             return;
         }
-        let mut ready = queue.ready.take_all();
-        let mut returned = Vec::new();
-        for position in held {
-            if let Some(at) = ready.iter().position(|entry| entry.position() == position) {
-                returned.push(ready.remove(at));
-            }
-        }
+        let ranks: BTreeMap<Position, usize> = held.into_iter().zip(0..).collect();
+        let rank_of = |entry: &Entry| ranks.get(&entry.position()).copied();
+        let all = queue.ready.take_all().into_iter();
+        let (mut returned, mut ready) = all.partition::<Vec<_>, _>(|e| rank_of(e).is_some());
+        sort_by_key(&mut returned, rank_of);
         sort_by_key(&mut ready, Entry::position);
         queue.ready.restore(ready);
         self.put_back_quorum(now, key, returned, Return::Lost);

@@ -16,6 +16,7 @@ use crate::rabbitmq::queue::dead_letter::Reason;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::quorum::exceeds_delivery_limit;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// Why messages return to their queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,11 +207,13 @@ impl Broker {
             owner.counts.ack += group.len() as u64;
         }
         let unblocked = self.refund(channel, queue, consumer, its_own);
-        let mut cancelled: Vec<_> = group.iter().filter_map(|unacked| unacked.consumer).collect();
-        cancelled.dedup();
-        cancelled.retain(|key| self.consumers.get(*key).is_none());
-        for consumer in cancelled {
-            self.settled_after_cancel(channel, queue, consumer);
+        if self.queues.get(queue).is_some_and(|queue| queue.ring.keeps_places()) {
+            let is_gone = |key: &ConsumerKey| self.consumers.get(*key).is_none();
+            let gone = group.iter().filter_map(|unacked| unacked.consumer.filter(is_gone));
+            let gone: BTreeSet<ConsumerKey> = gone.collect();
+            for consumer in gone {
+                self.settled_after_cancel(channel, queue, consumer);
+            }
         }
         let entries = group.into_iter().map(|unacked| unacked.entry);
         match how {

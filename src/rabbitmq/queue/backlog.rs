@@ -7,14 +7,17 @@
 //! each message.
 //!
 //! New messages join at the end, which in a long backlog consists of pages (`pages.rs`). The line
-//! takes the next page when it is empty, so it is empty only if nothing waits behind it.
+//! takes the next page when it is empty, so it is empty only if nothing waits behind it. In a queue
+//! with ranks (see [`Order`]) it also takes one when all of it was returned, because the first
+//! message that was not may expire before those.
 //!
 //! A queue with priorities has a *level* for each priority. The highest level that is not empty
 //! goes first, and a message returns to its own level.
 //!
 //! A quorum queue has priorities without asking for them, in an [`Order`] that depends on the
-//! version. Its line holds the messages without a priority, and in front of them those that were
-//! returned, which go before all others.
+//! version. Its line holds the messages of no level: with two classes those of the lower class,
+//! with ranks those of priority 4 or none. Messages that were returned belong to the line whatever
+//! their priority. They have lower positions than all others, and go before them.
 
 use crate::Instant;
 use crate::rabbitmq::protocol::message::{Entry, Position};
@@ -146,6 +149,12 @@ impl Rest {
         &mut self.levels[level]
     }
 
+    /// Returns whether a queue lacks its next message that was not returned, so that the line has
+    /// to take it from the pages. With ranks it may expire behind those that were.
+    fn is_short(&self, line: &VecDeque<Entry>) -> bool {
+        line.back().is_none_or(|last| self.order == Order::Ranks && was_returned(last))
+    }
+
     /// Returns whether nothing returned and nothing follows the line.
     fn is_empty(&self) -> bool {
         self.returned.is_empty() && self.pages.is_empty()
@@ -275,7 +284,9 @@ impl Backlog {
             && let Some(level) = rest.level_of(&entry)
         {
             rest.fill(level).line.push_back(entry);
-        } else if self.line.len() < PAGE && !self.has_pages() {
+        } else if self.line.len() < PAGE && !self.has_pages()
+            || self.rest.as_ref().is_some_and(|rest| rest.is_short(&self.line))
+        {
             self.line.push_back(entry);
         } else {
             self.rest.get_or_insert_default().pages.push(entry);
@@ -292,9 +303,9 @@ impl Backlog {
         }
     }
 
-    /// The message that may expire next, and its place. That is the next message. But in a quorum
-    /// queue whose levels are ranks, it is the head that expires first among those of all ranks
-    /// and that of the returned messages.
+    /// The message that may expire next, and its place. That is the next message. But a queue with
+    /// ranks has several heads: the first that was returned, and the first of each rank that was
+    /// not. There it is the head that expires first; or `None` if no message of the queue expires.
     pub(crate) fn next_to_expire(&self, expiries: &Expiries) -> Option<(Place, &Entry)> {
         let Some(rest) = &self.rest else {
             return self.line.front().map(|head| (Place::Next, head));
@@ -302,8 +313,12 @@ impl Backlog {
         if rest.order != Order::Ranks {
             return self.front().map(|head| (Place::Next, head));
         }
+        if expiries.is_empty() {
+            return None;
+        }
         let returned = front(&self.line, &rest.returned).filter(|head| was_returned(head));
-        let fresh = self.line.iter().find(|entry| !was_returned(entry));
+        // The line is in order of position, and all that were returned have lower positions.
+        let fresh = self.line.get(self.line.partition_point(was_returned));
         let levels = rest.levels.iter().enumerate();
         let levels = levels.filter_map(|(level, place)| {
             Some((Place::Level(level), front(&place.line, &place.returned)?))
@@ -320,12 +335,11 @@ impl Backlog {
             (Place::Next, _) | (_, None) => return self.pop(),
             (Place::Level(level), Some(rest)) => rest.pop(level),
             (Place::Line, Some(rest)) => {
-                let at = self.line.iter().position(|entry| entry.position() == position);
-                let entry = match at {
-                    Some(at) => self.line.remove(at),
-                    None => rest.returned.remove(&position),
+                let entry = match self.line.binary_search_by_key(&position, Entry::position) {
+                    Ok(at) => self.line.remove(at),
+                    Err(_) => rest.returned.remove(&position),
                 };
-                if self.line.is_empty() {
+                if rest.is_short(&self.line) {
                     rest.pages.turn(&mut self.line);
                 }
                 entry
@@ -412,7 +426,8 @@ impl Backlog {
         all
     }
 
-    /// Checks that the counts are right and that each line is in order of position.
+    /// Checks that the counts are right, that each line is in order of position, and that pages
+    /// wait only behind a line that needs none.
     pub(crate) fn check(&self) -> Result<(), String> {
         let bytes: u64 = self.iter().map(|entry| self.size(&entry)).sum();
         if bytes != self.bytes {
@@ -426,6 +441,9 @@ impl Backlog {
             if !line.iter().map(Entry::position).is_sorted_by(|a, b| a < b) {
                 return Err("has messages out of order".to_owned());
             }
+        }
+        if self.has_pages() && self.rest.as_ref().is_some_and(|rest| rest.is_short(&self.line)) {
+            return Err("has left its next message in a page".to_owned());
         }
         Ok(())
     }

@@ -26,6 +26,10 @@ impl Expiries {
         self.times.len()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
     pub(crate) fn insert(&mut self, position: Position, at: Instant) {
         self.times.insert(position, at);
     }

@@ -211,9 +211,10 @@ impl Ring {
 
     /// Removes the head, which is cancelled, because there is a message for it.
     pub(crate) fn pass_over_head(&mut self) {
-        if let Some(head) = self.head {
-            self.holds_nothing(head);
-        }
+        let Some(head) = self.head else { return };
+        let vacant = self.others().find(|others| others.is_vacant(head));
+        vacant.expect("a consumer that has ended is in the ring only while its place is kept");
+        self.holds_nothing(head);
     }
 
     /// Removes vacant places that have the turn, unless their consumers hold deliveries.

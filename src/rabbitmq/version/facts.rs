@@ -170,7 +170,7 @@ pub(crate) struct SettingRules {
 #[derive(Debug)]
 pub(crate) struct MasterLocator {
     pub(crate) names: &'static [&'static str],
-    /// What follows any other value in the server's refusal.
+    /// The words that follow any other value in the server's refusal.
     pub(crate) refusal: &'static str,
     /// Whether it is checked before the other keys.
     pub(crate) is_checked_first: bool,

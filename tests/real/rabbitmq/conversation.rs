@@ -83,7 +83,7 @@ impl Case {
                 let longer = scenario.clone() + &lines;
                 let answers = answered(&longer).map_err(|why| format!("{why}\n{longer}"))?;
                 let after = Known::from(&answers);
-                if !after.touches_a_demoted_consumer(&known, &lines) {
+                if !after.touches_a_demoted_consumer(&known, &lines, version) {
                     (scenario, played, known) = (longer, answers, after);
                 }
             }
@@ -182,9 +182,9 @@ impl Known {
         unsettled.map_or(&[], Vec::as_slice)
     }
 
-    /// Returns whether, in these lines, a channel that may have such a consumer has failed or has
-    /// requeued a delivery.
-    fn touches_a_demoted_consumer(&self, before: &Known, lines: &str) -> bool {
+    /// Returns whether, in these lines, a channel that may have such a consumer has done what the
+    /// server of this version cannot take: has requeued a delivery before 4.3, or has failed since.
+    fn touches_a_demoted_consumer(&self, before: &Known, lines: &str, version: Version) -> bool {
         let has_failed = |channel: &str| {
             self.state(channel) == State::Failed && before.state(channel) == State::Open
         };
@@ -193,7 +193,13 @@ impl Known {
             lines.lines().any(|line| line.starts_with(&begin) && line.contains("requeue=true"))
         };
         let mut consumers = before.consumers.iter().filter(|(_, tags)| !tags.is_empty());
-        self.demotes && consumers.any(|(channel, _)| has_failed(channel) || requeues(channel))
+        self.demotes
+            && consumers.any(|(channel, _)| match version {
+                // It demotes no consumer.
+                Version::V3_10 => false,
+                Version::V4_0 => requeues(channel),
+                _ => has_failed(channel),
+            })
     }
 
     fn state(&self, channel: &str) -> State {

@@ -18,11 +18,12 @@
 //!   confirms and deliveries would race.
 //! - A consumer of a quorum queue that has left deliveries unsettled does not re-subscribe under
 //!   its tag, because 3.10.8 crashes over the next delivery.
-//! - A channel that consumes from a quorum queue neither fails nor requeues a delivery if a single
-//!   active consumer may have been demoted there for one of a higher priority (`conversation.rs`).
-//!   When its channel dies before its deliveries are settled, 4.3.6 keeps the demoted consumer, and
-//!   hands it the messages that nobody will ever settle once the other has gone. When the last of
-//!   them is requeued, 4.0.5 hands out no message to anyone, whatever is published.
+//! - A channel that consumes from a quorum queue does not requeue a delivery on 4.0.5, and does not
+//!   fail on 4.3.6, if a single active consumer may have been demoted there for one of a higher
+//!   priority (`conversation.rs`). When the last of its deliveries is requeued, 4.0.5 hands out no
+//!   message to anyone, whatever is published. When its channel dies before they are settled, 4.3.6
+//!   keeps the demoted consumer, and hands it the messages that nobody will ever settle once the
+//!   other has gone.
 //! - A channel that publishes to a stream waits for the confirm, because several messages would
 //!   become one chunk. It does not consume, because the two answers would race. It does not ask for
 //!   the length of the stream, which is only counted from time to time.
