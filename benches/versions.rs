@@ -132,10 +132,13 @@ fn redis_types(version: redis::Version) {
     send(version, 200, &(0..16).flat_map(commands).collect::<Vec<_>>());
 }
 
-const REDIS: [(&str, fn(redis::Version)); 3] =
+/// Runs a scenario on a version.
+type On<V> = fn(V);
+
+const REDIS: [(&str, On<redis::Version>); 3] =
     [("redis-bytes", redis_texts), ("redis-calls", redis_in_a_world), ("redis-types", redis_types)];
 
-const RABBITMQ: [(&str, fn(rabbitmq::Version)); 2] =
+const RABBITMQ: [(&str, On<rabbitmq::Version>); 2] =
     [("broker-rounds", rabbitmq), ("world-rounds", rabbitmq_in_a_world)];
 
 /// Runs a scenario on a version, if there are both.
