@@ -284,3 +284,17 @@ fn each_version_has_its_own_idea_of_a_number() {
         }
     }
 }
+
+#[test]
+fn a_count_of_bits_reads_its_end_last_where_the_end_may_be_missing() {
+    for (version, error) in [
+        (Version::Redis7_2, "!ERR value is not an integer or out of range"),
+        (Version::Redis8_6, "!ERR value is not an integer or out of range"),
+        (Version::Valkey8_0, "!ERR syntax error"),
+        (Version::Valkey9_1, "!ERR syntax error"),
+    ] {
+        let mut rig = rig(version);
+        rig.say(1, "SET k abc");
+        assert_eq!(rig.say(1, "BITCOUNT k 0 x x"), error, "{version}");
+    }
+}

@@ -78,7 +78,14 @@ fn count_range(args: Args<'_>, rules: &Arguments) -> Result<BitRange, CommandErr
         [start] if rules.bitcount_takes_start => {
             return Ok(BitRange { start: integer(start)?, ..BitRange::default() });
         }
-        [start, end, rest @ ..] if rest.len() < 2 => (integer(start)?, integer(end)?, rest),
+        [start, end, rest @ ..] if rest.len() < 2 => {
+            let start = integer(start)?;
+            // Where the end may be missing, it is read last.
+            if rules.bitcount_takes_start {
+                rest.first().map(|word| unit(word)).transpose()?;
+            }
+            (start, integer(end)?, rest)
+        }
         _ => return Err(CommandError::Syntax),
     };
     let range = BitRange { start, end: Some(end), unit: BitUnit::Byte };
