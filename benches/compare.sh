@@ -20,7 +20,7 @@ trap finish EXIT
 build() { # SIDE COMMIT
   git -C "$root" worktree add --quiet --detach "$work/$1" "$2"
   local benches="$work/$1/benches"
-  cp "$root/benches/"{scenarios,no_task_is_lost}.rs "$benches/"
+  cp "$root/benches/"{scenarios,no_task_is_lost,rounds}.rs "$benches/"
   grep -q '^name = "scenarios"' "$benches/Cargo.toml" ||
     printf '\n[[bench]]\nname = "scenarios"\npath = "scenarios.rs"\nharness = false\n' >>"$benches/Cargo.toml"
   (cd "$work/$1" && CARGO_TARGET_DIR="$work/target-$1" \

@@ -10,24 +10,17 @@
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 mod no_task_is_lost;
+mod rounds;
 
-use bytes::Bytes;
+use rounds::{BROKER_ROUNDS, CALLS, MESSAGES, TEXTS};
 use std::future::pending;
 use std::time::{Duration, Instant};
-use stunt_double::rabbitmq::broker::{Broker, ChannelId, Event};
-use stunt_double::rabbitmq::{
-    self, BrokerOptions, Connection, ConsumeOptions, Properties, Publish, QueueOptions, RabbitMq,
-};
-use stunt_double::redis::{self, Client, Redis, ServerOptions};
-use stunt_double::sim::service::ByteService as _;
+use stunt_double::rabbitmq::BrokerOptions;
+use stunt_double::redis::ServerOptions;
 use stunt_double::sim::{Config, Node, Retention, Seeds, Sim, Strategy, check_determinism};
-use stunt_double::{Site, Stream};
 
 /// How often a scenario is timed. The best counts.
 const ROUNDS: u32 = 9;
-
-const NOW: stunt_double::Instant = stunt_double::Instant::ZERO;
-const CHANNEL: ChannelId = ChannelId::new(1, 1);
 
 /// Runs a scenario, and returns the number of its operations.
 type Scenario = fn() -> u32;
@@ -100,72 +93,26 @@ fn restarts() -> u32 {
 }
 
 fn broker_rounds() -> u32 {
-    let names = Stream::calm(Site::new("scenarios.names"), 0);
-    let mut broker = Broker::new(BrokerOptions::default(), names);
-    let works = "the broker takes it";
-    broker.connection_open(NOW, CHANNEL.connection, Default::default()).expect(works);
-    broker.channel_open(NOW, CHANNEL).expect(works);
-    broker.queue_declare(NOW, CHANNEL, "q", QueueOptions::default()).expect(works);
-    broker.basic_consume(NOW, CHANNEL, "q", ConsumeOptions::default()).expect(works);
-    while broker.poll_output().is_some() {}
-    let body = Bytes::from_static(&[0; 100]);
-    for _ in 0..20_000 {
-        broker.basic_publish(NOW, CHANNEL, Publish::new("", "q", body.clone())).expect(works);
-        while let Some(output) = broker.poll_output() {
-            if let Event::Deliver { delivery_tag, .. } = output.event {
-                broker.basic_ack(NOW, CHANNEL, delivery_tag, false).expect(works);
-            }
-        }
-    }
-    20_000
+    rounds::broker_rounds(BrokerOptions::default());
+    BROKER_ROUNDS
 }
 
-/// How many messages go through a world.
-const MESSAGES: u32 = 5_000;
-
-async fn publisher(node: Node, rabbit: RabbitMq) -> Result<(), rabbitmq::Error> {
-    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
-    channel.queue_declare("work", QueueOptions::default()).await?;
-    let body = Bytes::from_static(&[0; 100]);
-    for i in 0..MESSAGES {
-        channel.basic_publish("", "work", Properties::default(), body.clone())?;
-        if i % 100 == 99 {
-            node.yield_now().await;
-        }
-    }
-    channel.close().await
-}
-
-async fn consumer(node: Node, rabbit: RabbitMq) -> Result<(), rabbitmq::Error> {
-    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
-    channel.queue_declare("work", QueueOptions::default()).await?;
-    channel.basic_qos(200, false).await?;
-    let mut consumer = channel.basic_consume("work", ConsumeOptions::default()).await?;
-    while let Some(delivery) = consumer.next().await {
-        delivery?.ack()?;
-    }
-    Ok(())
-}
-
-fn rounds(sim: &mut Sim) {
-    let rabbit = rabbitmq::start(sim, BrokerOptions::default());
-    sim.daemon_with("consumer", rabbit.clone(), consumer);
-    sim.node_with("publisher", rabbit, publisher);
-    sim.run().expect_done();
+fn through_a_world(sim: &mut Sim) {
+    rounds::world_rounds(sim, BrokerOptions::default());
 }
 
 fn world_rounds() -> u32 {
-    rounds(&mut Sim::with_config(Config::new(1).with_max_steps(u64::MAX)));
+    through_a_world(&mut Sim::with_config(Config::new(1).with_max_steps(u64::MAX)));
     MESSAGES
 }
 
 fn world_rounds_digest() -> u32 {
-    rounds(&mut Sim::with_config(digest_only()));
+    through_a_world(&mut Sim::with_config(digest_only()));
     MESSAGES
 }
 
 fn determinism() -> u32 {
-    let equal = check_determinism(Config::new(1).with_max_steps(u64::MAX), rounds);
+    let equal = check_determinism(Config::new(1).with_max_steps(u64::MAX), through_a_world);
     equal.map(|_| MESSAGES).expect("a seed determines its run")
 }
 
@@ -174,39 +121,14 @@ fn seeds() -> u32 {
     200
 }
 
-async fn caller(node: Node, redis: Redis) -> Result<(), redis::Error> {
-    let client = Client::connect(&node, &redis).await?;
-    for _ in 0..5_000 {
-        client.call(["SET", "key", "value"]).await?;
-    }
-    Ok(())
-}
-
 fn redis_calls() -> u32 {
-    let mut sim = Sim::with_config(digest_only());
-    let redis = redis::start(&mut sim, ServerOptions::default());
-    sim.node_with("caller", redis, caller);
-    sim.run().expect_done();
-    5_000
+    rounds::redis_calls(&mut Sim::with_config(digest_only()), ServerOptions::default());
+    CALLS
 }
 
 fn redis_bytes() -> u32 {
-    let random = Stream::calm(Site::new("scenarios.redis"), 0);
-    let machine = redis::server::Server::new(ServerOptions::default(), random);
-    let mut server = redis::resp::ByteServer::new(machine);
-    server.connected(NOW, 1, "caller");
-    let pair = |i: u32| {
-        let key = format!("k{i:03}");
-        format!("*3\r\n$3\r\nSET\r\n$4\r\n{key}\r\n$1\r\nv\r\n*2\r\n$3\r\nGET\r\n$4\r\n{key}\r\n")
-    };
-    let requests: String = (0..64).map(pair).collect();
-    let mut replies = Vec::new();
-    for _ in 0..100 {
-        server.receive(NOW, 1, requests.as_bytes());
-        replies.clear();
-        let _ = server.drain_output(1, &mut replies);
-    }
-    12_800
+    rounds::redis_texts(ServerOptions::default());
+    TEXTS
 }
 
 fn main() {

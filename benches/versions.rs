@@ -9,108 +9,23 @@
 //!
 //! `cargo bench -p stunt-double-benches --bench versions`
 
-use bytes::Bytes;
+mod rounds;
+
 use std::process::ExitCode;
-use stunt_double::rabbitmq::broker::{Broker, ChannelId, Event};
-use stunt_double::rabbitmq::{
-    self, BrokerOptions, Connection, ConsumeOptions, Properties, Publish, QueueOptions,
-};
+use stunt_double::rabbitmq::{self, BrokerOptions};
 use stunt_double::redis::{self, ServerOptions};
-use stunt_double::sim::service::ByteService as _;
 use stunt_double::sim::{Config, Sim};
-use stunt_double::{Instant, Site, Stream};
 
-const NOW: Instant = Instant::ZERO;
-const CHANNEL: ChannelId = ChannelId::new(1, 1);
-
-/// A message is published, delivered and acknowledged.
-fn rabbitmq(version: rabbitmq::Version) {
-    let names = Stream::calm(Site::new("versions.names"), 0);
-    let mut broker = Broker::new(BrokerOptions::default().with_version(version), names);
-    let works = "the broker takes it";
-    broker.connection_open(NOW, CHANNEL.connection, Default::default()).expect(works);
-    broker.channel_open(NOW, CHANNEL).expect(works);
-    broker.queue_declare(NOW, CHANNEL, "q", QueueOptions::default()).expect(works);
-    broker.basic_consume(NOW, CHANNEL, "q", ConsumeOptions::default()).expect(works);
-    while broker.poll_output().is_some() {}
-    let body = Bytes::from_static(&[0; 100]);
-    for _ in 0..20_000 {
-        broker.basic_publish(NOW, CHANNEL, Publish::new("", "q", body.clone())).expect(works);
-        while let Some(output) = broker.poll_output() {
-            if let Event::Deliver { delivery_tag, .. } = output.event {
-                broker.basic_ack(NOW, CHANNEL, delivery_tag, false).expect(works);
-            }
-        }
-    }
+fn world() -> Sim {
+    Sim::with_config(Config::new(1).with_max_steps(u64::MAX))
 }
 
-/// Messages go from a publisher to a consumer through a world.
-fn rabbitmq_in_a_world(version: rabbitmq::Version) {
-    let mut sim = Sim::with_config(Config::new(1).with_max_steps(u64::MAX));
-    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default().with_version(version));
-    sim.daemon_with("consumer", rabbit.clone(), async |node, rabbit| {
-        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
-        channel.queue_declare("work", QueueOptions::default()).await?;
-        channel.basic_qos(200, false).await?;
-        let mut consumer = channel.basic_consume("work", ConsumeOptions::default()).await?;
-        while let Some(delivery) = consumer.next().await {
-            delivery?.ack()?;
-        }
-        Ok::<(), rabbitmq::Error>(())
-    });
-    sim.node_with("publisher", rabbit, async |node, rabbit| {
-        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
-        channel.queue_declare("work", QueueOptions::default()).await?;
-        let body = Bytes::from_static(&[0; 100]);
-        for i in 0..5_000 {
-            channel.basic_publish("", "work", Properties::default(), body.clone())?;
-            if i % 100 == 99 {
-                node.yield_now().await;
-            }
-        }
-        channel.close().await
-    });
-    sim.run().expect_done();
+fn of_rabbitmq(version: rabbitmq::Version) -> BrokerOptions {
+    BrokerOptions::default().with_version(version)
 }
 
-fn redis_in_a_world(version: redis::Version) {
-    let mut sim = Sim::with_config(Config::new(1).with_max_steps(u64::MAX));
-    let redis = redis::start(&mut sim, ServerOptions::default().with_version(version));
-    sim.node_with("caller", redis, async |node, redis| {
-        let client = redis::Client::connect(&node, &redis).await?;
-        for _ in 0..5_000 {
-            client.call(["SET", "key", "value"]).await?;
-        }
-        Ok::<(), redis::Error>(())
-    });
-    sim.run().expect_done();
-}
-
-/// Sends these commands in pipelines, as bytes.
-fn send(version: redis::Version, times: u32, commands: &[String]) {
-    let random = Stream::calm(Site::new("versions.redis"), 0);
-    let options = ServerOptions::default().with_version(version);
-    let mut server = redis::resp::ByteServer::new(redis::server::Server::new(options, random));
-    server.connected(NOW, 1, "caller");
-    let mut requests = String::new();
-    for command in commands {
-        let words: Vec<&str> = command.split(' ').collect();
-        requests.push_str(&format!("*{}\r\n", words.len()));
-        for word in words {
-            requests.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
-    }
-    let mut replies = Vec::new();
-    for _ in 0..times {
-        server.receive(NOW, 1, requests.as_bytes());
-        replies.clear();
-        let _ = server.drain_output(1, &mut replies);
-    }
-}
-
-fn redis_texts(version: redis::Version) {
-    let pair = |i: u32| [format!("SET k{i:03} v"), format!("GET k{i:03}")];
-    send(version, 100, &(0..64).flat_map(pair).collect::<Vec<_>>());
+fn of_redis(version: redis::Version) -> ServerOptions {
+    ServerOptions::default().with_version(version)
 }
 
 /// Plain commands on values of each type.
@@ -129,17 +44,31 @@ fn redis_types(version: redis::Version) {
             format!("EXPIRE k{i} 100"),
         ]
     };
-    send(version, 200, &(0..16).flat_map(commands).collect::<Vec<_>>());
+    let request = |command: String| {
+        let words: Vec<&str> = command.split(' ').collect();
+        let bulks = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+        format!("*{}\r\n{}", words.len(), bulks.collect::<String>())
+    };
+    rounds::send(
+        of_redis(version),
+        200,
+        &(0..16).flat_map(commands).map(request).collect::<String>(),
+    );
 }
 
 /// Runs a scenario on a version.
 type On<V> = fn(V);
 
-const REDIS: [(&str, On<redis::Version>); 3] =
-    [("redis-bytes", redis_texts), ("redis-calls", redis_in_a_world), ("redis-types", redis_types)];
+const REDIS: [(&str, On<redis::Version>); 3] = [
+    ("redis-bytes", |version| rounds::redis_texts(of_redis(version))),
+    ("redis-calls", |version| rounds::redis_calls(&mut world(), of_redis(version))),
+    ("redis-types", redis_types),
+];
 
-const RABBITMQ: [(&str, On<rabbitmq::Version>); 2] =
-    [("broker-rounds", rabbitmq), ("world-rounds", rabbitmq_in_a_world)];
+const RABBITMQ: [(&str, On<rabbitmq::Version>); 2] = [
+    ("broker-rounds", |version| rounds::broker_rounds(of_rabbitmq(version))),
+    ("world-rounds", |version| rounds::world_rounds(&mut world(), of_rabbitmq(version))),
+];
 
 /// Runs a scenario on a version, if there are both.
 fn run(name: &str, version: &str) -> Option<()> {

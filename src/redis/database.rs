@@ -459,7 +459,7 @@ impl Database {
 
     /// Sets a key, whatever it held, with this expiry time.
     pub(crate) fn put_keeping(&mut self, key: &[u8], value: Value, expires_at: i64) {
-        let may_not_fit = self.may_not_embed(key, &value);
+        let may_not_embed = self.may_not_embed(key, &value);
         let mut expired_before = false;
         let slot = match self.find(key) {
             Some(slot) => {
@@ -477,8 +477,8 @@ impl Database {
             None => self.insert(key, value),
         };
         self.set_expiry(slot, expires_at);
-        if may_not_fit {
-            self.settle_embedding(slot, expired_before);
+        if may_not_embed {
+            self.embed_beside_key(slot, expired_before);
         }
     }
 

@@ -158,7 +158,7 @@ fn a_sleeping_server_reads_the_rest_of_what_it_had_read_before_it_times_out_othe
     assert_eq!(told[&waiter], b"*2\r\n$1\r\nq\r\n$1\r\nx\r\n");
 }
 
-/// What must not follow other requests at once: its client would not know where replies end.
+/// Some requests must not follow others at once: their client would not know where replies end.
 #[test]
 fn some_requests_are_refused_while_replies_are_pending() {
     let debug: &[u8] = b"SCRIPT DEBUG NO\r\n";

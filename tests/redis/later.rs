@@ -246,8 +246,8 @@ fn tracking_of_keys_ends_by_the_calendar_and_for_good() {
     assert_eq!(tracked(&mut rig), (false, -1_000));
 }
 
-/// What each server takes as a number. A letter stands for a command: a list with it is sorted, it
-/// is a bound, a weight, a coordinate, a score.
+/// Each server takes other texts as numbers. A letter stands for a command: a list with it is
+/// sorted, it is a bound, a weight, a coordinate, a score.
 #[test]
 fn each_version_has_its_own_idea_of_a_number() {
     let taken = |version: Version, text: &str| -> String {

@@ -39,7 +39,7 @@ pub struct ClientSession {
     /// Number of replies that have arrived.
     answered: u64,
     messages: VecDeque<Message>,
-    /// What the server tells a monitor.
+    /// The lines that the server tells a monitor.
     lines: VecDeque<SmolStr>,
     /// Number of subscriptions, and ends of subscriptions, that the server has confirmed.
     confirmed: u64,

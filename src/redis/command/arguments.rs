@@ -41,14 +41,9 @@ pub(crate) fn integer(arg: &[u8]) -> Result<i64, CommandError> {
     number::parse_i64(arg).ok_or(CommandError::NotAnInteger)
 }
 
-/// Returns whether the text of a number is hexadecimal.
-pub(crate) fn is_hexadecimal(arg: &[u8]) -> bool {
-    arg.iter().any(|byte| byte.eq_ignore_ascii_case(&b'x'))
-}
-
 /// Reads a score, a weight, a coordinate or a length.
 pub(crate) fn double(arg: &[u8], rules: &Arguments) -> Option<f64> {
-    if rules.doubles_are_decimal && is_hexadecimal(arg) {
+    if rules.doubles_are_decimal && number::is_hexadecimal(arg) {
         return None;
     }
     number::parse_double(arg)

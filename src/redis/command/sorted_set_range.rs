@@ -4,7 +4,7 @@ use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::{Answer, Args, Command, Rows, database};
-use crate::redis::command::arguments::{integer, is, is_hexadecimal, scored};
+use crate::redis::command::arguments::{integer, is, scored};
 use crate::redis::database::Database;
 use crate::redis::database::{ZRange, ZRangeOptions};
 use crate::redis::error::CommandError;
@@ -43,7 +43,7 @@ enum By {
 fn score_bound(arg: &[u8], rules: &Arguments) -> Result<Bound<f64>, CommandError> {
     let number = arg.strip_prefix(b"(").unwrap_or(arg);
     let spaced = number.first().is_some_and(|byte| number::is_space(*byte));
-    if rules.bounds_are_decimal && (spaced || is_hexadecimal(arg)) {
+    if rules.bounds_are_decimal && (spaced || number::is_hexadecimal(arg)) {
         return Err(CommandError::ScoreBound);
     }
     let (score, exclusive) = number::parse_score_bound(arg).ok_or(CommandError::ScoreBound)?;

@@ -22,7 +22,7 @@ impl Database {
         }
     }
 
-    /// Returns whether a value may have to be decided about beside its key.
+    /// Returns whether it has to be decided if a value is embedded beside its key.
     #[inline]
     pub(super) fn may_not_embed(&self, key: &[u8], value: &Value) -> bool {
         let rule = &self.profile.encodings.embedding;
@@ -33,19 +33,18 @@ impl Database {
     /// Decides whether a string is embedded beside its key.
     #[inline]
     pub(super) fn settle_embedding(&mut self, slot: Slot, expired_before: bool) {
-        let rule = &self.profile.encodings.embedding;
-        if rule.beside_key {
-            let entry = self.keyspace.entry(slot);
-            if let Value::String(string) = &entry.value
-                && !rule.always_embeds(entry.key.len() + string.len())
-            {
-                self.embed_beside_key(slot, expired_before);
-            }
+        if !self.profile.encodings.embedding.beside_key {
+            return;
+        }
+        let entry = self.keyspace.entry(slot);
+        if self.may_not_embed(&entry.key, &entry.value) {
+            self.embed_beside_key(slot, expired_before);
         }
     }
 
+    /// Decides about a value that may not be embedded.
     #[cold]
-    fn embed_beside_key(&mut self, slot: Slot, expired_before: bool) {
+    pub(super) fn embed_beside_key(&mut self, slot: Slot, expired_before: bool) {
         let rule = self.profile.encodings.embedding;
         self.keyspace.resized(slot);
         settle(rule, self.keyspace.entry_mut(slot), expired_before, false);

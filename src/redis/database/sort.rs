@@ -208,7 +208,7 @@ fn weight(text: &[u8], numbers: SortNumbers) -> Option<f64> {
         return (numbers != SortNumbers::Decimal).then_some(0.0);
     }
     let start = text.iter().position(|byte| !number::is_space(*byte))?;
-    let is_decimal = start == 0 && !text.iter().any(|byte| byte.eq_ignore_ascii_case(&b'x'));
+    let is_decimal = start == 0 && !number::is_hexadecimal(text);
     match numbers {
         SortNumbers::AsC => number::parse_double(&text[start..]),
         SortNumbers::Decimal => number::parse_double(text).filter(|_| is_decimal),

@@ -118,6 +118,11 @@ fn hexadecimal(text: &str) -> f64 {
     f64::from_bits((((last + 1074) as u64) << 52) + rounded)
 }
 
+/// Returns whether the text of a number is hexadecimal.
+pub(crate) fn is_hexadecimal(text: &[u8]) -> bool {
+    text.iter().any(|byte| byte.eq_ignore_ascii_case(&b'x'))
+}
+
 /// Reads a command's argument as `string2d` does: as `strtod` reads the whole text. Returns `None`
 /// for NaN, and for a number that is too large or, not being zero, too small for a double.
 pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
