@@ -298,3 +298,23 @@ fn a_count_of_bits_reads_its_end_last_where_the_end_may_be_missing() {
         assert_eq!(rig.say(1, "BITCOUNT k 0 x x"), error, "{version}");
     }
 }
+
+#[test]
+fn reset_undoes_the_marks_of_a_client_since_7_2() {
+    let marks = |version| {
+        let mut rig = rig(version);
+        rig.say(1, "CLIENT NO-EVICT ON");
+        if version != Version::Redis7_0 {
+            rig.say(1, "CLIENT NO-TOUCH ON");
+            rig.say(1, "CLIENT SETINFO LIB-NAME own");
+        }
+        rig.say(1, "RESET");
+        let info = rig.say(1, "CLIENT INFO");
+        assert_eq!(info.contains("lib-name=own"), version != Version::Redis7_0, "{info}");
+        info.split(' ').find_map(|word| word.strip_prefix("flags=")).unwrap().to_owned()
+    };
+    assert_eq!(marks(Version::Redis7_0), "e");
+    for version in [Version::Redis7_2, Version::Redis8_6, Version::Valkey8_0, Version::Valkey9_1] {
+        assert_eq!(marks(version), "N", "{version}");
+    }
+}

@@ -251,6 +251,10 @@ impl Database {
                 hash.allow_deadlines(compact);
                 hash.set_deadline(field, at);
             }
+            if past {
+                // Each goes before the next one is set, so that fewer of them count at once.
+                hash.remove(field);
+            }
         }
         if past {
             self.fields_set_and_ended(key, fields, existed);

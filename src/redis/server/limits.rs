@@ -95,7 +95,7 @@ impl Server {
         let replicas = &self.replication.replicas;
         let sessions = self.sessions.iter().filter(|(client, _)| !replicas.contains_key(*client));
         sessions.map(|(client, session)| {
-            (*client, self.client_memory(*client, session), session.no_evict)
+            (*client, self.client_memory(*client, session), session.no_evict())
         })
     }
 

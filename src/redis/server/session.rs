@@ -46,8 +46,7 @@ pub(crate) struct Watch {
 pub(crate) struct Session {
     /// The number that `CLIENT ID` returns.
     pub(crate) id: u64,
-    pub(crate) peer: String,
-    pub(crate) name: Sds,
+    pub(crate) peer: Box<str>,
     pub(crate) created: Instant,
     pub(crate) last_used: Instant,
     pub(crate) last_command: &'static str,
@@ -60,7 +59,6 @@ pub(crate) struct Session {
     pub(crate) multi: Option<Box<Multi>>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) replies: Replies,
-    pub(crate) no_evict: bool,
     /// Requests that wait until the client is released.
     pub(crate) pending: VecDeque<Request>,
     /// Number of bytes sent ahead since no request was waiting.
@@ -78,9 +76,13 @@ pub(crate) struct Session {
 /// What a client has said of itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
+    /// Its name (`CLIENT SETNAME`).
+    pub(crate) name: Sds,
     /// The name and the version of its library (`CLIENT SETINFO`).
     pub(crate) library: Sds,
     pub(crate) library_version: Sds,
+    /// It is not evicted for its memory (`CLIENT NO-EVICT`).
+    pub(crate) no_evict: bool,
     /// Its commands are no uses of keys (`CLIENT NO-TOUCH`).
     pub(crate) no_touch: bool,
     /// It copies keys from another server (`CLIENT IMPORT-SOURCE`).
@@ -95,6 +97,28 @@ impl Session {
         self.claims.as_deref()
     }
 
+    /// Returns the name that the client has given itself. It may be empty.
+    pub(crate) fn name(&self) -> &[u8] {
+        self.claims().map_or(&[], |claims| claims.name.as_slice())
+    }
+
+    /// Forgets the client's name, and what marks its commands if `marks` is set. Its library and
+    /// its capabilities stay, because they belong to the connection.
+    pub(crate) fn forget_claims(&mut self, marks: bool) {
+        if let Some(claims) = &mut self.claims {
+            claims.name = Sds::default();
+            if marks {
+                claims.no_evict = false;
+                claims.no_touch = false;
+                claims.imports = false;
+            }
+        }
+    }
+
+    pub(crate) fn no_evict(&self) -> bool {
+        self.claims().is_some_and(|claims| claims.no_evict)
+    }
+
     pub(crate) fn claims_mut(&mut self) -> &mut Claims {
         self.claims.get_or_insert_default()
     }
@@ -102,8 +126,7 @@ impl Session {
     pub(super) fn new(id: u64, peer: &str, now: Instant, user: Option<Sds>) -> Session {
         Session {
             id,
-            peer: peer.to_owned(),
-            name: Sds::default(),
+            peer: peer.into(),
             created: now,
             last_used: now,
             last_command: "NULL",
@@ -114,7 +137,6 @@ impl Session {
             multi: None,
             watches: Vec::new(),
             replies: Replies::default(),
-            no_evict: false,
             pending: VecDeque::new(),
             waiting_bytes: 0,
             written: 0,

@@ -177,7 +177,7 @@ impl Server {
         let by = match origin {
             Origin::Script => "lua".to_owned(),
             Origin::Client | Origin::Exec | Origin::Operator => {
-                self.sessions.get(&client).map_or_else(String::new, |by| by.peer.clone())
+                self.sessions.get(&client).map_or_else(String::new, |by| by.peer.to_string())
             }
         };
         let words: Vec<String> = without_secrets(command, args).into_iter().map(quoted).collect();
@@ -257,8 +257,8 @@ impl Server {
             time: self.calendar(self.now).as_secs(),
             micros: 0,
             args: shortened(words),
-            peer: by.map_or_else(String::new, |by| by.peer.clone()),
-            name: by.map_or_else(Sds::default, |by| by.name.clone()),
+            peer: by.map_or_else(String::new, |by| by.peer.to_string()),
+            name: by.map_or_else(Sds::default, |by| Sds::new(by.name())),
         }
     }
 

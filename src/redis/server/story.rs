@@ -88,7 +88,7 @@ impl Server {
 
     fn name_of(&self, client: ClientId) -> String {
         let session = self.sessions.get(&client);
-        session.map_or_else(|| format!("client {}", client.0), |session| session.peer.clone())
+        session.map_or_else(|| format!("client {}", client.0), |session| session.peer.to_string())
     }
 
     /// A command has run, which names these keys.

@@ -7,7 +7,9 @@
 //!
 //! Source: each was observed on the real servers of these versions.
 
-use super::{FieldSyntax, Hashes, Profile, SortNumbers, Streams, Version, Versions, Waking};
+use super::{
+    FieldSyntax, Hashes, Profile, SortNumbers, Streams, Version, Versions, Waking, XreadLast,
+};
 
 /// A fact of a profile that users notice.
 struct Fact {
@@ -138,8 +140,25 @@ const FACTS: &[Fact] = &[
         |p| p.logs_sizes,
         "The slow log is one of three command logs: the others have large requests and large replies.",
     ),
+    fact(|p| p.reset_clears_marks, "`RESET` undoes `CLIENT NO-EVICT` and `CLIENT NO-TOUCH`."),
     fact(|p| p.arguments.hscan_takes_novalues, "`HSCAN` takes `NOVALUES`."),
-    fact(|p| p.arguments.xread_takes_last, "`XREAD` takes the id `+`: the last entry."),
+    fact(
+        |p| p.arguments.xread_last != XreadLast::Refused,
+        "`XREAD` takes the id `+`: the last entry.",
+    ),
+    fact(
+        |p| {
+            matches!(
+                p.arguments.xread_last,
+                XreadLast::BeforeLastId | XreadLast::BeforeLastIdOrZero
+            )
+        },
+        "`XREAD` with the id `+` reads nothing when the stream's last entry was deleted.",
+    ),
+    fact(
+        |p| p.arguments.xread_last == XreadLast::BeforeLastId,
+        "`XREAD` refuses the id `+` for a stream that never had an entry.",
+    ),
     fact(
         |p| p.arguments.client_list_filters,
         "`CLIENT LIST` takes the filters of `CLIENT KILL`, and both take several ids.",

@@ -31,6 +31,8 @@ pub(crate) struct Profile {
     pub(crate) time_stands_still: bool,
     /// The slow log is part of a log that also has large requests and replies.
     pub(crate) logs_sizes: bool,
+    /// `RESET` also undoes `CLIENT NO-EVICT`, `NO-TOUCH` and `IMPORT-SOURCE`.
+    pub(crate) reset_clears_marks: bool,
 }
 
 /// The words in which masters and replicas tell each other of changes.
@@ -146,6 +148,20 @@ pub(crate) enum SortNumbers {
     Decimal,
 }
 
+/// How `XREAD` reads the id `+`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum XreadLast {
+    /// It is no id.
+    #[default]
+    Refused,
+    /// It is the id before the last that the stream had, and an error if there was none yet.
+    BeforeLastId,
+    /// It is the id before the last that the stream had, or 0-0 if there was none yet.
+    BeforeLastIdOrZero,
+    /// It is whatever entry is the last in the stream.
+    LastEntry,
+}
+
 /// How arguments are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arguments {
@@ -163,8 +179,8 @@ pub(crate) struct Arguments {
     pub(crate) bitcount_takes_start: bool,
     /// `BITOP` takes `DIFF`, `DIFF1`, `ANDOR` and `ONE`.
     pub(crate) bitop_takes_differences: bool,
-    /// `XREAD` takes the id `+`, the last entry.
-    pub(crate) xread_takes_last: bool,
+    /// How `XREAD` reads the id `+`.
+    pub(crate) xread_last: XreadLast,
     /// A cursor is an unsigned number, after spaces, and is checked before the key.
     pub(crate) cursors_are_unsigned: bool,
     /// `HSCAN` takes `NOVALUES`.

@@ -2,7 +2,7 @@
 
 use super::facts::{
     Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Memory, Numbers, Past,
-    Product, Profile, Rdb, Rewrites, SortNumbers, StreamRules, Streams, Texts, Waking,
+    Product, Profile, Rdb, Rewrites, SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
 };
 use super::{Embedding, Version};
 
@@ -63,6 +63,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     time_stands_still: false,
     logs_sizes: false,
+    reset_clears_marks: false,
 };
 
 const REDIS: Product = Product {
@@ -112,6 +113,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     rdb: Rdb { version: 11, streams: Streams::Active, ..REDIS_7_0.rdb },
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
+    reset_clears_marks: true,
     messages_follow_reply: true,
     time_stands_still: true,
     selects_in_multi: true,
@@ -140,6 +142,7 @@ pub(super) const REDIS_8_0: Profile = Profile {
     arguments: Arguments {
         bounds_are_decimal: true,
         sort_numbers: SortNumbers::DecimalOfAnySize,
+        xread_last: XreadLast::LastEntry,
         ..ARGUMENTS_7_4
     },
     fields: Fields { float_keeps_deadline: true, ..REDIS_7_4.fields },
@@ -242,6 +245,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         doubles_are_decimal: true,
         sort_numbers: SortNumbers::Decimal,
         getex_expiry_first: true,
+        xread_last: XreadLast::BeforeLastIdOrZero,
         keyslot_outside_cluster: true,
         client_filters_negate: true,
         ..VALKEY_8_1.arguments
@@ -283,7 +287,7 @@ const ARGUMENTS: Arguments = Arguments {
     bit_ranges_first: false,
     bitcount_takes_start: false,
     bitop_takes_differences: false,
-    xread_takes_last: false,
+    xread_last: XreadLast::Refused,
     cursors_are_unsigned: false,
     hscan_takes_novalues: false,
     scan_refuses_unknown_types: false,
@@ -314,7 +318,7 @@ const ARGUMENTS_7_2: Arguments = Arguments {
 const ARGUMENTS_7_4: Arguments = Arguments {
     lrem_refuses_least: true,
     bit_ranges_first: true,
-    xread_takes_last: true,
+    xread_last: XreadLast::BeforeLastId,
     cursors_are_unsigned: true,
     hscan_takes_novalues: true,
     kill_takes_maxage: true,

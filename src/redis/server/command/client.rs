@@ -47,7 +47,7 @@ fn client_id(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
 }
 
 fn client_getname(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
-    let name = &server.session_mut(caller.client).name;
+    let name = server.session_mut(caller.client).name();
     Ok(if name.is_empty() { Reply::Nil } else { Reply::bulk(name) })
 }
 
@@ -121,7 +121,7 @@ pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), Command
             "ERR Client names cannot contain spaces, newlines or special characters.",
         ));
     }
-    session.name = Sds::new(name);
+    session.claims_mut().name = Sds::new(name);
     Ok(())
 }
 
@@ -145,7 +145,7 @@ fn flags(server: &Server, client: ClientId, session: &Session) -> String {
         ('R', tracker.is_some_and(|by| by.broken)),
         ('B', tracker.is_some_and(|by| by.broadcasts)),
         ('b', server.blocking.is_blocked(client) || session.postponed),
-        ('e', session.no_evict),
+        ('e', session.no_evict()),
         ('T', session.claims().is_some_and(|claims| claims.no_touch)),
         ('I', session.claims().is_some_and(|claims| claims.imports)),
     ];
@@ -179,7 +179,7 @@ pub(super) fn line(
         session.peer,
         server.config.port,
         session.id + 7,
-        session.name,
+        String::from_utf8_lossy(session.name()),
         since(session.created),
         since(session.last_used),
         flags,
@@ -225,7 +225,7 @@ fn later_fields(version: Version, session: &Session) -> (String, String, String)
     if fits(Versions::REDIS_SINCE_8_0) {
         more += " io-thread=0";
     }
-    if fits(Versions::REDIS_SINCE_8_2.and(Versions::VALKEY_SINCE_8_1)) {
+    if fits(Versions::REDIS_SINCE_8_2.and(Versions::VALKEY)) {
         more += " tot-net-in=0 tot-net-out=0 tot-cmds=0";
     }
     (capa, watch, more)
@@ -333,7 +333,7 @@ fn client_no_evict(server: &mut Server, caller: Caller, args: Args<'_>) -> Answe
     if !on && !is(args[2], "off") {
         return Err(CommandError::Syntax);
     }
-    server.session_mut(caller.client).no_evict = on;
+    server.session_mut(caller.client).claims_mut().no_evict = on;
     Ok(Reply::OK)
 }
 

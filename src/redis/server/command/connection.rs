@@ -154,12 +154,13 @@ fn reset(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     server.watchers.forget(client);
     server.untrack(client);
     let authenticated = server.acl.is_open;
+    let clears_marks = server.profile().reset_clears_marks;
     let session = server.session_mut(caller.client);
     session.multi = None;
     session.database = 0;
     session.protocol = Protocol::Resp2;
     session.replies = Replies::On;
-    session.name = Sds::default();
+    session.forget_claims(clears_marks);
     session.user = Some(DEFAULT_USER.into());
     session.authenticated = authenticated;
     Ok(Reply::status("RESET"))

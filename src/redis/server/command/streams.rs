@@ -8,12 +8,12 @@ use crate::redis::command::key_spec::half_after;
 use crate::redis::command::key_spec::usage::*;
 use crate::redis::command::stream_reply::{by_stream, claimed, delivered, entry, id};
 use crate::redis::command::{Args, Caller, Origin, flow};
-use crate::redis::database::{GroupRead, XreadgroupOptions};
+use crate::redis::database::{Database, GroupRead, XreadgroupOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::Server;
 use crate::redis::value::{Sds, Stream, StreamId};
-use crate::redis::version::{Profile, Texts};
+use crate::redis::version::{Profile, Texts, XreadLast};
 use crate::time::Instant;
 
 #[rustfmt::skip]
@@ -36,6 +36,7 @@ const CLAIM_IN_XREAD: &str =
 const END_IN_XREADGROUP: &str = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of \
      this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would \
      just return an empty result set.";
+const NO_LAST_ID: &str = "ERR the stream last element ID is 0-0";
 const NEW_IN_XREAD: &str = "ERR The > ID can be specified only when calling XREADGROUP using the \
                             GROUP <group> <consumer> option.";
 
@@ -183,39 +184,56 @@ fn answer(
     Ok(server.block(caller, words.keys, attempt(protocol), deadline))
 }
 
-/// See [`Words`]. The id `$` is the last one of the stream.
-fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let words = Words::read(args, server.now, caller.origin, false, server.profile())?;
-    let db = &mut server.databases[caller.database];
-    let takes_last = db.profile.arguments.xread_takes_last;
-    let mut after: Vec<(&[u8], StreamId)> = Vec::with_capacity(words.keys.len());
-    let mut lasts: Vec<(&[u8], Reply)> = Vec::new();
-    for (key, text) in words.streams() {
-        let last = db.stream(key)?.map(|stream| stream.counters().last_id);
-        let id = match text {
-            b"$" => last.unwrap_or_default(),
-            b">" => return Err(CommandError::text(NEW_IN_XREAD)),
-            b"+" if takes_last => {
+/// Where a client of `XREAD` reads on in a stream.
+struct ReadFrom<'a> {
+    key: &'a [u8],
+    after: StreamId,
+    /// The entry that it reads whatever its id.
+    last: Option<Reply>,
+}
+
+impl<'a> ReadFrom<'a> {
+    /// Reads the id. That of `$` is the last one of the stream; for `+` see [`XreadLast`].
+    fn read(db: &mut Database, key: &'a [u8], text: &[u8]) -> Result<Self, CommandError> {
+        let rule = db.profile.arguments.xread_last;
+        let stream = db.stream(key)?;
+        let end = stream.map_or(StreamId::MIN, |stream| stream.counters().last_id);
+        let (after, last) = match (text, rule) {
+            (b"$", _) => (end, None),
+            (b">", _) => return Err(CommandError::text(NEW_IN_XREAD)),
+            (b"+", XreadLast::LastEntry) => {
                 let backwards = |stream: &Stream| {
                     stream.range_back(StreamId::MIN, StreamId::MAX).next().map(entry)
                 };
-                let found = db.stream(key)?.and_then(backwards);
-                lasts.extend(found.map(|found| (key, Reply::Array(vec![found]))));
-                last.unwrap_or_default()
+                (end, stream.and_then(backwards))
             }
-            text => id(text)?,
+            (b"+", XreadLast::BeforeLastId) if stream.is_some() => {
+                (end.previous().ok_or(CommandError::text(NO_LAST_ID))?, None)
+            }
+            (b"+", XreadLast::BeforeLastId | XreadLast::BeforeLastIdOrZero) => {
+                (end.previous().unwrap_or_default(), None)
+            }
+            (text, _) => (id(text)?, None),
         };
-        after.push((key, id));
+        Ok(ReadFrom { key, after, last })
+    }
+}
+
+/// See [`Words`].
+fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
+    let words = Words::read(args, server.now, caller.origin, false, server.profile())?;
+    let db = &mut server.databases[caller.database];
+    let mut places = Vec::with_capacity(words.keys.len());
+    for (key, text) in words.streams() {
+        places.push(ReadFrom::read(db, key, text)?);
     }
     let limit = if words.count == 0 { usize::MAX } else { words.count };
     let mut read = Vec::new();
-    for (key, after) in &after {
-        if let Some((_, last)) = lasts.iter().find(|(name, _)| name == key) {
-            read.push((Reply::bulk(key), last.clone()));
-            continue;
-        }
+    for ReadFrom { key, after, last } in &places {
         let news = |stream: &&Stream| stream.last_entry_id() > *after;
-        if let Some(stream) = db.stream(key)?.filter(news)
+        if let Some(last) = last {
+            read.push((Reply::bulk(key), Reply::Array(vec![last.clone()])));
+        } else if let Some(stream) = db.stream(key)?.filter(news)
             && let Some(from) = after.next()
         {
             let entries = stream.range(from, StreamId::MAX).take(limit).map(entry);
@@ -224,7 +242,7 @@ fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     }
     let count = words.count_after_wait();
     answer(server, caller, &words, read, |protocol| {
-        let after = after.iter().map(|(key, id)| (Sds::new(key), *id)).collect();
+        let after = places.iter().map(|place| (Sds::new(place.key), place.after)).collect();
         Attempt::Read { after, count, protocol }
     })
 }
@@ -234,7 +252,7 @@ fn xreadgroup(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let words = Words::read(args, server.now, caller.origin, true, server.profile())?;
     let Some((group, consumer)) = words.group else { return Err(CommandError::Syntax) };
     let db = &mut server.databases[caller.database];
-    let takes_last = db.profile.arguments.xread_takes_last;
+    let takes_last = db.profile.arguments.xread_last != XreadLast::Refused;
     let mut reads: Vec<(&[u8], GroupRead)> = Vec::with_capacity(words.keys.len());
     for (key, text) in words.streams() {
         db.check_readable(key, group)?;

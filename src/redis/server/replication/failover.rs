@@ -93,7 +93,7 @@ impl Server {
     /// Returns the address of a replica.
     pub(crate) fn address_of(&self, client: ClientId) -> (Sds, i64) {
         let announced = self.replication.announced.get(&client);
-        let peer = self.sessions.get(&client).map_or("", |session| session.peer.as_str());
+        let peer = self.sessions.get(&client).map_or("", |session| &*session.peer);
         let host = announced.and_then(|announced| announced.address.clone());
         let host =
             host.unwrap_or_else(|| peer.rsplit_once(':').map_or(peer, |(host, _)| host).into());

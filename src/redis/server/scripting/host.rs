@@ -333,7 +333,7 @@ impl Server {
     fn enter_script(&mut self, caller: Caller) {
         let by = self.sessions.get(&caller.client);
         let (peer, user) =
-            by.map_or((String::new(), None), |by| (by.peer.clone(), by.user.clone()));
+            by.map_or((Box::default(), None), |by| (by.peer.clone(), by.user.clone()));
         let mut session = Session::new(0, &peer, self.now, user);
         session.database = caller.database;
         self.sessions.insert(SCRIPT, session);

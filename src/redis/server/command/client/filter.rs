@@ -94,7 +94,7 @@ impl Property<'_> {
                 own.as_bytes() == *ip
             }
             Property::User(name) => session.user.as_deref() == Some(*name),
-            Property::Name(name) => is_text(&session.name, name),
+            Property::Name(name) => is_text(session.name(), name),
             Property::Library(name) => claims.is_some_and(|claims| is_text(&claims.library, name)),
             Property::LibraryVersion(version) => {
                 claims.is_some_and(|claims| is_text(&claims.library_version, version))
