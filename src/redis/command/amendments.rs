@@ -4,7 +4,8 @@
 
 use super::Command;
 use super::flag::{
-    ALLOW_BUSY, BLOCKING, LOADING, NO_MULTI, NOSCRIPT, SKIP_COMMANDLOG, SKIP_SLOWLOG, STALE,
+    ALLOW_BUSY, BLOCKING, DENYOOM, LOADING, NO_MULTI, NOSCRIPT, SKIP_COMMANDLOG, SKIP_SLOWLOG,
+    STALE,
 };
 use super::key_spec::usage::{ACCESS, COMPARED, OW, RO, RW, UPDATE, VARIABLE};
 use super::key_spec::{KeySpec, after, key, range};
@@ -93,6 +94,8 @@ pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("scan", Versions::SINCE_7_2, SCAN),
     amend("wait", Versions::SINCE_7_2, Change::Loses(NOSCRIPT)),
     amend("wait", Versions::SINCE_7_4, Change::Gains(BLOCKING)),
+    amend("waitaof", Versions::REDIS_7_2, Change::Loses(BLOCKING)),
+    amend("waitaof", Versions::REDIS_7_2, Change::Gains(NOSCRIPT)),
     amend("zrank", Versions::SINCE_7_2, Change::Arity(-3)),
     amend("zrevrank", Versions::SINCE_7_2, Change::Arity(-3)),
     amend("set", Versions::REDIS_8_6, SET),
@@ -107,8 +110,12 @@ pub(super) const AMENDMENTS: &[Amendment] = &[
     amend("watch", Versions::VALKEY, Change::Gains(NO_MULTI)),
     amend("exec", Versions::VALKEY_SINCE_8_1, Change::Loses(SKIP_SLOWLOG)),
     amend("exec", Versions::VALKEY_SINCE_8_1, Change::Gains(SKIP_COMMANDLOG)),
-    amend("hpttl", Versions::VALKEY_9_1, Change::Tips(&[])),
-    amend("httl", Versions::VALKEY_9_1, Change::Tips(&[])),
+    amend("hexpire", Versions::REDIS_7_4, Change::Gains(DENYOOM)),
+    amend("hexpireat", Versions::REDIS_7_4, Change::Gains(DENYOOM)),
+    amend("hpexpire", Versions::REDIS_7_4, Change::Gains(DENYOOM)),
+    amend("hpexpireat", Versions::REDIS_7_4, Change::Gains(DENYOOM)),
+    amend("hpttl", Versions::REDIS_7_4.and(Versions::VALKEY_9_1), Change::Tips(&[])),
+    amend("httl", Versions::REDIS_7_4.and(Versions::VALKEY_9_1), Change::Tips(&[])),
     amend("client|caching", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|capa", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
     amend("client|getname", Versions::VALKEY_9_1, Change::Gains(ALLOW_BUSY)),
