@@ -257,7 +257,9 @@ fn run(server: &RealServer, questions: &[Words], case: &Case) -> Result<(), Test
         }
         // A hash table that was saved is read in its order, and may be compact from then on.
         reloaded |= words[0].eq_ignore_ascii_case(b"DEBUG");
-        if !reloaded {
+        if reloaded {
+            hashed.extend(KEYS.iter().map(|key| key.to_vec()));
+        } else {
             hashed.clear();
         }
         hashed = compare_keyspaces(questions, &told, &hashed)

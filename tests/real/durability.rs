@@ -21,7 +21,7 @@ impl Mortal {
     fn new(settings: &[&str], options: ServerOptions) -> Option<Mortal> {
         let real = RealServer::start(settings)?;
         let random = Stream::seeded(1, Site::new("test.durability"), 0);
-        let ours = ByteServer::new(Server::new(options, random));
+        let ours = ByteServer::new(Server::new(options.with_version(real.version()), random));
         Some(Mortal { real, ours, clients: 0 })
     }
 

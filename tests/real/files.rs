@@ -54,8 +54,8 @@ fn digest(socket: &mut RealSocket) -> String {
     ask(socket, &line("DEBUG DIGEST"))
 }
 
-fn ours() -> Server {
-    let options = ServerOptions::default();
+fn ours(real: &RealServer) -> Server {
+    let options = ServerOptions::default().with_version(real.version());
     Server::new(options, Stream::calm(Site::new("test.files"), 0))
 }
 
@@ -79,7 +79,7 @@ fn rdb_files_go_both_ways() {
         let expected = digest(&mut socket);
         ask(&mut socket, &line("SAVE"));
         let file = std::fs::read(real.folder().join("dump.rdb")).unwrap();
-        let mut server = ours();
+        let mut server = ours(&real);
         assert_eq!(server.load_rdb(Instant::ZERO, &file), Ok(Vec::new()));
         assert_eq!(our_digest(&mut server), expected, "seed {seed}");
 
@@ -129,7 +129,7 @@ fn append_only_files_go_both_ways() {
         ask(&mut socket, &line("SET last 1"));
         ask(&mut socket, &line("DEL last"));
         let file = joined(real.folder());
-        let mut server = ours();
+        let mut server = ours(&real);
         let load = server.load_append_only_file(Instant::ZERO, &file).unwrap();
         assert_eq!(load.truncated_at, None);
         assert_eq!(our_digest(&mut server), expected, "preamble {preamble}");
@@ -146,7 +146,7 @@ fn append_only_files_go_both_ways() {
             std::fs::write(folder.join("appendonly.aof"), &file).unwrap();
         });
         assert_eq!(digest(&mut real.connect()), expected, "preamble {preamble}");
-        let mut again = ours();
+        let mut again = ours(&real);
         again.load_append_only_file(Instant::ZERO, &file).unwrap();
         assert_eq!(our_digest(&mut again), expected);
     }
@@ -191,9 +191,7 @@ fn append_only_files_have_the_producers() {
         "XGROUP CREATE s g $",
         "CONFIG SET stream-idmp-duration 100",
     ];
-    let options = ServerOptions::default().with_version(Version::Redis8_6);
-    let ours = || Server::new(options.clone(), Stream::calm(Site::new("test.files"), 0));
-    let mut server = ours();
+    let mut server = ours(&real);
     say(&mut server, &lines);
     let mut socket = real.connect();
     for request in lines {
@@ -214,7 +212,7 @@ fn append_only_files_have_the_producers() {
         std::fs::write(folder.join("appendonly.aof"), &file).unwrap();
     });
     let told = ask(&mut real.connect(), &line("XINFO STREAM s"));
-    let mut again = ours();
+    let mut again = ours(&real);
     again.load_append_only_file(Instant::ZERO, &file).unwrap();
     let names = "$12\r\niids-tracked\r\n:4\r\n";
     assert!(told.contains(names), "{told}");

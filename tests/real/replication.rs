@@ -408,9 +408,10 @@ fn a_moment() {
     let _ = Command::new("sleep").arg("0.01").status();
 }
 
-fn our_server() -> Server {
+fn our_server(real: &RealServer) -> Server {
     let random = Stream::seeded(1, Site::new("test.real"), 0);
-    Server::new(ServerOptions::default().with_sync_delay(Duration::ZERO), random)
+    let options = ServerOptions::default().with_version(real.version());
+    Server::new(options.with_sync_delay(Duration::ZERO), random)
 }
 
 fn digest_of(real: &RealServer) -> String {
@@ -434,7 +435,7 @@ fn our_server_follows_a_real_one() {
     let mut both = Both::with(&real, ServerOptions::default());
     both.tell_time();
     let mut now = both.now();
-    let mut ours = our_server();
+    let mut ours = our_server(&real);
     let operator = ClientId(1);
     ours.connected(now, operator, "operator");
     ours.handle_input(now, operator, &[b"REPLICAOF", b"real", b"6379"]);
@@ -486,7 +487,7 @@ fn a_real_server_follows_ours() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.set_nonblocking(true).expect("sockets may not block");
     let port = listener.local_addr().expect("it is bound").port().to_string();
-    let mut ours = ByteServer::new(our_server());
+    let mut ours = ByteServer::new(our_server(&real));
     let mut both = Both::with(&real, ServerOptions::default());
     both.tell_time();
     let mut now = both.now();

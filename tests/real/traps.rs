@@ -37,10 +37,16 @@ fn both_servers_answer_what_the_table_says() {
     let mut traps = 0;
     for trap in FAMILIES.iter().flat_map(|(_, traps)| *traps) {
         traps += 1;
-        for (name, side) in [("the real server", true), ("ours", false)] {
-            let mut side = Side { both: Both::new(&real, ""), real: side };
-            let differences = play(trap, &mut side).into_iter();
-            failures.extend(differences.map(|difference| format!("{name}: {difference}")));
+        let mut play_on = |real: bool, side: &RealServer| {
+            play(trap, &mut Side { both: Both::new(side, ""), real })
+        };
+        let (theirs, own) = (play_on(true, &real), play_on(false, &real));
+        if real.version() == Version::default() {
+            failures.extend(theirs.iter().map(|difference| format!("real: {difference}")));
+            failures.extend(own.iter().map(|difference| format!("ours: {difference}")));
+        } else if theirs != own {
+            // The table is of another version, which both may differ from.
+            failures.push(format!("real: {}\nours: {}", theirs.join("\n"), own.join("\n")));
         }
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
