@@ -75,7 +75,7 @@ pub use geo::GeoScores;
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
 pub use notify::{EventClasses, KeyEvent};
-pub(crate) use observers::{Observers, Removed};
+pub(crate) use observers::{Observers, Removed, Replaced};
 pub use ttl::{ExpireCondition, Ttl};
 pub(crate) use watch::{Modified, Watched};
 
@@ -459,6 +459,21 @@ impl Database {
 
     /// Sets a key, whatever it held, with this expiry time.
     pub(crate) fn put_keeping(&mut self, key: &[u8], value: Value, expires_at: i64) {
+        if let Some(replaced) = self.replace(key, value, expires_at) {
+            self.notify_replaced(key, replaced);
+        }
+    }
+
+    /// Sets a key as [`Database::put_keeping`], without an event. Returns what was replaced, if
+    /// somebody listens to that.
+    pub(crate) fn replace(
+        &mut self,
+        key: &[u8],
+        value: Value,
+        expires_at: i64,
+    ) -> Option<Replaced> {
+        let listens = self.observers.hears_replacements();
+        let mut replaced = None;
         let may_not_embed = self.may_not_embed(key, &value);
         let mut expired_before = false;
         let slot = match self.find(key) {
@@ -466,6 +481,9 @@ impl Database {
                 self.remember(slot);
                 let entry = self.used(slot);
                 expired_before = entry.expires_at() != NEVER;
+                if listens {
+                    replaced = Some(Replaced::new(&entry.value, &value));
+                }
                 let missed = entry.value.is_missed_by_blocked_clients();
                 entry.value = value;
                 if missed {
@@ -480,6 +498,7 @@ impl Database {
         if may_not_embed {
             self.embed_beside_key(slot, expired_before);
         }
+        replaced
     }
 
     /// Sets an expiry time, or removes it with [`NEVER`].

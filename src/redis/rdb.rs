@@ -44,6 +44,7 @@ pub(crate) use payload::PayloadError;
 pub(crate) use payload::{dump, length, restore};
 #[cfg(feature = "lua")]
 pub(crate) use payload::{dump_libraries, restore_libraries};
+pub(crate) use snapshot::is_rdb;
 pub use snapshot::{Record, Snapshot};
 
 /// The numbers of the types of values.

@@ -8,17 +8,20 @@
 //! one from which it descends.
 
 mod changes;
+mod defaults;
 mod embedding;
 mod facts;
 mod profiles;
 mod set;
 
 use crate::unknown_version::UnknownVersion;
+pub(crate) use defaults::default_since;
 pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use facts::{
-    Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers, Profile, Rdb,
-    SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
+    Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers, Product,
+    Profile, Rdb, SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
 };
+pub(crate) use profiles::REDIS_7_2_4;
 pub(crate) use set::Versions;
 
 /// The version of Redis or Valkey that a server imitates, where versions differ in a way that users

@@ -12,8 +12,18 @@ const OF_THE_START: [&str; 6] = ["dir", "logfile", "loglevel", "pidfile", "port"
 
 /// Parameters with effects beyond the process. (For `maxclients` the real server asks the operating
 /// system for file descriptors, in steps, which takes very long.)
-const LEFT_ALONE: [&str; 6] =
-    ["bind", "bind-source-addr", "maxclients", "oom-score-adj", "port", "tls-port"];
+const LEFT_ALONE: [&str; 10] = [
+    "bind",
+    "bind-source-addr",
+    "maxclients",
+    "oom-score-adj",
+    "port",
+    "rdma-bind",
+    "rdma-port",
+    "tls-cluster",
+    "tls-replication",
+    "tls-port",
+];
 
 const VALUES: [&str; 17] = [
     "nonsense~",

@@ -3,7 +3,7 @@
 use crate::both::Both;
 use crate::open::replies;
 use crate::server::{RealServer, request};
-use stunt_double::redis::Reply;
+use stunt_double::redis::{Reply, Version};
 
 fn words(line: &str) -> Vec<&[u8]> {
     line.split(' ').map(str::as_bytes).collect()
@@ -91,7 +91,9 @@ fn unknown_subcommands_and_wrong_arguments() {
         "DEBUG PROTOCOL attrib",
     ] {
         let (theirs, ours) = both.ask(1, &words(line));
-        if line.starts_with("HELLO") {
+        // Of other builds, the allocator is another.
+        let is_of_build = line.contains("SDSLEN") && real.version() != Version::default();
+        if line.starts_with("HELLO") || is_of_build {
             continue;
         }
         assert_eq!(
@@ -281,6 +283,9 @@ fn within_a_transaction_a_save_is_scheduled() {
 #[test]
 fn a_stream_takes_as_much_memory() {
     let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    if real.version() != Version::default() {
+        return println!("SKIPPED: the sizes are those of 7.0");
+    }
     let mut both = Both::new(&real, "");
     both.ask(1, &words("XGROUP CREATE s g 0 MKSTREAM"));
     for n in 0..700_u64 {

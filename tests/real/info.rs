@@ -10,9 +10,12 @@ fn text(told: &Told) -> String {
     replies(&told.bytes)[0].as_text().unwrap_or_default().to_owned()
 }
 
-/// Returns section headings, and the name of each line.
+/// Returns section headings, and the name of each line. Listeners are counted from the port or the
+/// socket, whichever the server has.
 fn fields(text: &str) -> Vec<&str> {
-    text.lines().map(|line| line.split(':').next().unwrap_or_default()).collect()
+    let name = |line: &'_ str| -> usize { line.find(':').unwrap_or(line.len()) };
+    let names = text.lines().map(|line| &line[..name(line)]);
+    names.map(|name| if name.starts_with("listener") { "listener" } else { name }).collect()
 }
 
 fn sorted(text: &str) -> Vec<String> {

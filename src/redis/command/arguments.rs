@@ -133,36 +133,59 @@ impl<'a> ExpiryWords<'a> {
     }
 }
 
-/// Returns the deadline of a client that blocks for this many seconds from now, or `None` for 0,
-/// which is forever. Redis counts in milliseconds, rounded up; a number that does not fit counts as
-/// negative.
-pub(crate) fn timeout(
+/// The rules for times to wait, counted from now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
     now: Instant,
-    seconds: &[u8],
-    rules: &Arguments,
-) -> Result<Option<Instant>, CommandError> {
-    let seconds = LongDouble::parse(seconds)
-        .ok_or(CommandError::text("ERR timeout is not a float or out of range"))?;
-    let millis = seconds.ceil_millis();
-    if rules.timeouts_have_a_range && millis == i64::MIN && seconds.is_positive() {
-        return Err(CommandError::text("ERR timeout is out of range"));
-    }
-    let millis =
-        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
-    Ok((millis > 0).then(|| now + Duration::from_millis(millis)))
+    /// The greatest number of milliseconds that end before the server's calendar does.
+    longest: i64,
+    /// Longer times are refused.
+    is_limited: bool,
 }
 
-/// Returns the deadline of a client that blocks for this many milliseconds from now, or `None` for
-/// 0, which is forever.
-pub(crate) fn timeout_in_millis(
-    now: Instant,
-    millis: &[u8],
-) -> Result<Option<Instant>, CommandError> {
-    let millis = number::parse_i64(millis)
-        .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
-    let millis =
-        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
-    Ok((millis > 0).then(|| now + Duration::from_millis(millis)))
+impl Timeouts {
+    /// `calendar` is the time since the UNIX epoch.
+    pub(crate) fn new(now: Instant, calendar: Duration, rules: &Arguments) -> Timeouts {
+        let passed = i64::try_from(calendar.as_millis()).unwrap_or(i64::MAX);
+        Timeouts { now, longest: i64::MAX - passed, is_limited: rules.timeouts_have_a_range }
+    }
+
+    /// Returns the deadline of a client that blocks for this many seconds, or `None` for 0, which
+    /// is forever. Redis counts in milliseconds, rounded up; a number that does not fit counts as
+    /// negative in 7.0.
+    pub(crate) fn seconds(self, seconds: &[u8]) -> Result<Option<Instant>, CommandError> {
+        let seconds = LongDouble::parse(seconds)
+            .ok_or(CommandError::text("ERR timeout is not a float or out of range"))?;
+        let millis = seconds.ceil_millis();
+        if self.is_limited && millis == i64::MIN && seconds.is_positive() {
+            return Err(CommandError::text("ERR timeout is out of range"));
+        }
+        self.deadline(millis)
+    }
+
+    /// As [`Timeouts::seconds`], for whole milliseconds.
+    pub(crate) fn millis(self, millis: &[u8]) -> Result<Option<Instant>, CommandError> {
+        let millis = number::parse_i64(millis)
+            .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
+        self.deadline(millis)
+    }
+
+    /// Returns the end of a pause of the server for this many milliseconds. One that does not fit
+    /// is over at once in 7.0.
+    pub(crate) fn pause(self, millis: &[u8]) -> Result<Instant, CommandError> {
+        let fits = number::parse_i64(millis).is_some_and(|millis| millis <= self.longest);
+        let end = self.millis(millis)?.filter(|_| fits);
+        Ok(end.unwrap_or(self.now))
+    }
+
+    fn deadline(self, millis: i64) -> Result<Option<Instant>, CommandError> {
+        if self.is_limited && millis > self.longest {
+            return Err(CommandError::text("ERR timeout is out of range"));
+        }
+        let millis =
+            u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
+        Ok((millis > 0).then(|| self.now + Duration::from_millis(millis)))
+    }
 }
 
 /// Reads a number of keys and the keys, from `at` on. Returns also the position after them.

@@ -96,10 +96,8 @@ fn cursor(arg: &[u8], rules: &Arguments) -> Result<u64, CommandError> {
     if !rules.cursors_are_unsigned {
         return old_cursor(arg);
     }
-    let text = std::str::from_utf8(arg).map_err(|_| CommandError::Cursor)?;
-    let digits = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
-    let digits = digits.strip_prefix('+').unwrap_or(digits);
-    digits.parse().map_err(|_| CommandError::Cursor)
+    let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
+    number::parse_u64(text).ok_or(CommandError::Cursor)
 }
 
 /// Reads a cursor as C's `strtoul` does, up to a NUL: no digits are 0, and a negative number wraps.

@@ -2,6 +2,7 @@
 //!
 //! Source: <https://redis.io/commands/?group=generic>, `db.c`.
 
+use super::Replaced;
 use super::keyspace::{Entry, Keyspace, NEVER};
 use super::notify::EventClasses;
 use super::{Database, Modified, draw, glob};
@@ -153,19 +154,24 @@ impl Database {
         }
         let entry = self.take(key).ok_or(CommandError::NoSuchKey)?;
         let expires_at = entry.expires_at();
-        self.add_or_replace(to, entry.value, expires_at);
-        self.keep_clock(to, entry.clock);
+        let replaced = self.add_or_replace(to, entry.value, expires_at);
+        self.keep_clock(to, entry.clock, self.profile.renames_are_uses);
         self.touch(key);
         self.notify(EventClasses::GENERIC, "rename_from", key);
         self.changed(to, EventClasses::GENERIC, "rename_to", 1);
+        if let Some(replaced) = replaced {
+            self.notify_replaced(to, replaced);
+        }
         Ok(true)
     }
 
-    /// Gives a key that was renamed or moved the clock that it had, and counts the move as a use.
-    fn keep_clock(&mut self, key: &[u8], clock: u32) {
+    /// Gives a key that was renamed or moved the clock that it had. The move may be a use.
+    fn keep_clock(&mut self, key: &[u8], clock: u32, is_use: bool) {
         if let Some(slot) = self.keyspace.find(key) {
             self.keyspace.entry_mut(slot).clock = clock;
-            self.used(slot);
+            if is_use {
+                self.used(slot);
+            }
         }
     }
 
@@ -177,12 +183,13 @@ impl Database {
 
     /// Adds a key, replacing an existing one. A replaced key keeps its slot, so that a scan does
     /// not miss it.
-    fn add_or_replace(&mut self, key: &[u8], value: Value, expires_at: i64) {
+    fn add_or_replace(&mut self, key: &[u8], value: Value, expires_at: i64) -> Option<Replaced> {
         if self.peek(key).is_none() {
-            return self.add(key, value, expires_at);
+            self.add(key, value, expires_at);
+            return None;
         }
         let feeds = value.feeds_blocked_clients();
-        self.put_keeping(key, value, expires_at);
+        let replaced = self.replace(key, value, expires_at);
         self.forget_uses(key);
         let clock = self.clock_of_new();
         if let Some(slot) = self.keyspace.find(key) {
@@ -192,6 +199,7 @@ impl Database {
         if feeds {
             self.fed(key);
         }
+        replaced
     }
 
     /// `COPY` within a database. Returns whether the key was copied.
@@ -228,8 +236,11 @@ impl Database {
         if !replace && self.seek(to).is_some() {
             return false;
         }
-        self.add_or_replace(to, value, expires_at);
+        let replaced = self.add_or_replace(to, value, expires_at);
         self.changed(to, EventClasses::GENERIC, "copy_to", 1);
+        if let Some(replaced) = replaced {
+            self.notify_replaced(to, replaced);
+        }
         true
     }
 
@@ -242,7 +253,7 @@ impl Database {
         let Some(entry) = self.take(key) else { return false };
         let expires_at = entry.expires_at();
         other.add(key, entry.value, expires_at);
-        other.keep_clock(key, entry.clock);
+        other.keep_clock(key, entry.clock, true);
         self.observers.events.append(&mut other.observers.events);
         self.touch(key);
         self.notify(EventClasses::GENERIC, "move_from", key);

@@ -15,7 +15,7 @@ use std::ops::BitOr;
 pub struct EventClasses(u16);
 
 /// All classes with their letters, in the order of `CONFIG GET`.
-const LETTERS: [(char, EventClasses); 14] = [
+const LETTERS: [(char, EventClasses); 16] = [
     ('g', EventClasses::GENERIC),
     ('$', EventClasses::STRING),
     ('l', EventClasses::LIST),
@@ -27,6 +27,8 @@ const LETTERS: [(char, EventClasses); 14] = [
     ('t', EventClasses::STREAM),
     ('d', EventClasses::MODULE),
     ('n', EventClasses::NEW),
+    ('o', EventClasses::OVERWRITTEN),
+    ('c', EventClasses::TYPE_CHANGED),
     ('K', EventClasses::KEYSPACE),
     ('E', EventClasses::KEYEVENT),
     ('m', EventClasses::KEY_MISS),
@@ -61,7 +63,11 @@ impl EventClasses {
     pub const KEY_MISS: EventClasses = EventClasses(1 << 12);
     /// `n`: a key was added.
     pub const NEW: EventClasses = EventClasses(1 << 13);
-    /// `A`: all except misses and additions.
+    /// `o`: a key was given another value. Since Redis 8.2.
+    pub const OVERWRITTEN: EventClasses = EventClasses(1 << 14);
+    /// `c`: the other value is of another type. Since Redis 8.2.
+    pub const TYPE_CHANGED: EventClasses = EventClasses(1 << 15);
+    /// `A`: all except misses, additions and replacements.
     pub const ALL: EventClasses = EventClasses(0b1111_1111_1100);
 
     /// Returns whether two sets have a class in common.
@@ -97,14 +103,16 @@ impl BitOr for EventClasses {
     }
 }
 
-/// Displays the set as `CONFIG GET notify-keyspace-events` does, which omits the `n` after an `A`.
+/// Displays the set as `CONFIG GET notify-keyspace-events` does, which omits `n`, `o` and `c` after
+/// an `A`.
 impl fmt::Display for EventClasses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.0 & EventClasses::ALL.0 == EventClasses::ALL.0;
         if all {
             f.write_str("A")?;
         }
-        let said = if all { EventClasses::ALL | EventClasses::NEW } else { EventClasses(0) };
+        let unsaid = EventClasses::NEW | EventClasses::OVERWRITTEN | EventClasses::TYPE_CHANGED;
+        let said = if all { EventClasses::ALL | unsaid } else { EventClasses(0) };
         for (letter, class) in LETTERS {
             if self.intersects(class) && !said.intersects(class) {
                 write!(f, "{letter}")?;

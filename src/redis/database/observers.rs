@@ -6,7 +6,7 @@
 use super::watch::{Modified, Watched};
 use super::{Database, EventClasses, KeyEvent};
 use crate::redis::id::ClientId;
-use crate::redis::value::{Sds, StreamId};
+use crate::redis::value::{Sds, StreamId, Value};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
@@ -20,6 +20,18 @@ pub(crate) enum Removed {
     Evicted(Sds),
     /// Fields of a hash that have ended, and the hash if it had no others.
     Fields { key: Sds, fields: Vec<Sds>, emptied: bool },
+}
+
+/// A value that took the place of another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Replaced {
+    changes_type: bool,
+}
+
+impl Replaced {
+    pub(crate) fn new(before: &Value, after: &Value) -> Replaced {
+        Replaced { changes_type: before.type_name() != after.type_name() }
+    }
 }
 
 /// Everything else that depends on changes of a database. It is empty, and free, while nobody has
@@ -52,6 +64,14 @@ pub(crate) struct Observers {
     pub(crate) awaited: IndexMap<Sds, VecDeque<ClientId>, FxBuildHasher>,
     /// Awaited keys that were fed, in order, each once.
     pub(crate) ready: Vec<Sds>,
+}
+
+impl Observers {
+    /// Returns whether somebody is told of values that replace others.
+    #[inline]
+    pub(crate) fn hears_replacements(&self) -> bool {
+        self.classes.intersects(EventClasses::OVERWRITTEN | EventClasses::TYPE_CHANGED)
+    }
 }
 
 impl Database {
@@ -89,6 +109,15 @@ impl Database {
         if self.observers.tells {
             let database = self.index;
             self.observers.told.push(KeyEvent { event, key: Sds::new(key), database });
+        }
+    }
+
+    /// Raises the events of a value that replaced another.
+    #[cold]
+    pub(crate) fn notify_replaced(&mut self, key: &[u8], replaced: Replaced) {
+        self.notify(EventClasses::OVERWRITTEN, "overwritten", key);
+        if replaced.changes_type {
+            self.notify(EventClasses::TYPE_CHANGED, "type_changed", key);
         }
     }
 

@@ -148,7 +148,7 @@ impl Database {
             }
             Expiry::At(at) if self.is_past(at) => self.remove_past(key),
             Expiry::At(at) => {
-                self.put_expiry(key, at);
+                self.put_expiry(key, at.min(NEVER - 1));
                 self.changed(key, EventClasses::GENERIC, "expire", 1);
             }
         }

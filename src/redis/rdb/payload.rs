@@ -52,7 +52,7 @@ fn check_footer(payload: &[u8], rdb: Rdb) -> Result<usize, PayloadError> {
     let body = payload.len().checked_sub(FOOTER).ok_or(PayloadError::Footer)?;
     let version = u16::from_le_bytes([payload[body], payload[body + 1]]);
     let (checked, checksum) = payload.split_at(payload.len() - CHECKSUM);
-    if version > rdb.version || crc64(checked).to_le_bytes() != *checksum {
+    if !rdb.reads(version) || crc64(checked).to_le_bytes() != *checksum {
         return Err(PayloadError::Footer);
     }
     Ok(body)

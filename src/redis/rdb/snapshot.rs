@@ -95,7 +95,7 @@ impl Snapshot {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         let number = self.version.profile().rdb.version;
-        writer.raw(format!("REDIS{number:04}").as_bytes());
+        writer.raw(Rdb::magic(number).as_bytes());
         for (name, value) in &self.fields {
             writer.byte(part::FIELD);
             writer.string(name);
@@ -220,13 +220,23 @@ impl Snapshot {
     }
 }
 
+/// The words that RDB files begin with.
+const MAGIC: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
+
+/// Returns whether a file begins as an RDB file does.
+pub(crate) fn is_rdb(file: &[u8]) -> bool {
+    MAGIC.iter().any(|word| file.starts_with(word))
+}
+
 fn version(reader: &mut Reader<'_>, rdb: Rdb) -> Result<u16, RdbError> {
     let magic: [u8; 9] = reader.array()?;
-    let digits = magic.strip_prefix(b"REDIS");
-    let digits = digits.ok_or_else(|| RdbError::new(0, "the file does not begin with REDIS"))?;
+    let digits = MAGIC.iter().find_map(|word| magic.strip_prefix(*word));
+    let digits =
+        digits.ok_or_else(|| RdbError::new(0, "the file does not begin with REDIS or VALKEY"))?;
     let version = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    let own = |version: &u16| rdb.reads(*version) && magic == *Rdb::magic(*version).as_bytes();
     match version {
-        Some(version) if (1..=rdb.version).contains(&version) => Ok(version),
+        Some(version) if version > 0 && own(&version) => Ok(version),
         Some(_) | None => Err(reader.error("the version of the file is not known")),
     }
 }

@@ -9,6 +9,7 @@
 //! Source: Redis 7.0's `server.c` (`mstime`), `timeout.c`.
 
 use super::Server;
+use crate::redis::command::arguments::Timeouts;
 use crate::redis::database::calendar::{calendar, calendar_ms, moved};
 use crate::time::Instant;
 use std::time::Duration;
@@ -64,6 +65,11 @@ impl Server {
     /// Returns the calendar time at an instant.
     pub(crate) fn calendar(&self, at: Instant) -> Duration {
         calendar(at, self.ahead)
+    }
+
+    /// Returns the rules for times to wait, from now on.
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        Timeouts::new(self.now, self.calendar(self.now), &self.profile().arguments)
     }
 }
 

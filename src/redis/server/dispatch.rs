@@ -12,6 +12,9 @@ use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::Sds;
 use crate::redis::version::Waking;
 
+/// The error of a client that has not logged in.
+const NOT_AUTHENTICATED: CommandError = CommandError::text("NOAUTH Authentication required.");
+
 impl Server {
     /// Runs a client's request, or keeps it until the client is released.
     pub(super) fn receive(&mut self, client: ClientId, request: Args<'_>) {
@@ -56,6 +59,11 @@ impl Server {
         if hangs_up_on(args[0]) {
             return self.hang_up(client);
         }
+        let hides = !authenticated
+            && self.profile().hides_commands
+            && !self.acl.is_open
+            && named.is_none_or(|command| !command.has(flag::NO_AUTH));
+        let resolved = if hides { resolved.or(Err(NOT_AUTHENTICATED)) } else { resolved };
         let admitted = resolved
             .and_then(|command| self.admit(client, command, args, (authenticated, in_multi)));
         match admitted {
@@ -124,7 +132,7 @@ impl Server {
         (authenticated, in_multi): (bool, bool),
     ) -> Result<Option<&'static Row>, CommandError> {
         if !authenticated && !self.acl.is_open && !command.has(flag::NO_AUTH) {
-            return Err(CommandError::text("NOAUTH Authentication required."));
+            return Err(NOT_AUTHENTICATED);
         }
         if in_multi && command.has(flag::NO_MULTI) {
             if self.profile().texts.refusal_in_multi_names_command {
@@ -285,7 +293,9 @@ impl Server {
         let feeds = self.replication.feeds;
         let before = feeds.then(|| self.before_effects(caller, command, args));
         // The commands of a transaction decide for themselves.
-        let holds = no_touch && !matches!(command.name, "touch" | "exec");
+        let is_no_use =
+            no_touch || (self.config.policy.counts_writes() && !command.has(flag::WRITE));
+        let holds = is_no_use && !matches!(command.name, "touch" | "exec");
         if holds {
             self.hold_uses(true);
         }

@@ -181,7 +181,9 @@ impl Server {
         let queued = multi.filter(|_| command.name == "exec").map_or(0, |multi| multi.flags);
         let needs = (self.flags_of(command, args) | queued) & flag::DENYOOM != 0;
         // A transaction's queue needs memory, too.
-        let queues = multi.is_some() && !MAY_END_MULTI.contains(&command.name);
+        let queues = multi.is_some()
+            && self.profile().full_refuses_queueing
+            && !MAY_END_MULTI.contains(&command.name);
         if needs || queues {
             return Err(CommandError::format(&Refusal::out_of_memory().error().0));
         }

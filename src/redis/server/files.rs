@@ -13,7 +13,7 @@ use crate::redis::command::Origin;
 use crate::redis::database::calendar::calendar_ms;
 use crate::redis::database::{Database, keyspaces};
 use crate::redis::id::ClientId;
-use crate::redis::rdb::{AppendOnly, Next, RdbError, Snapshot, append_only_file_for};
+use crate::redis::rdb::{AppendOnly, Next, RdbError, Snapshot, append_only_file_for, is_rdb};
 use crate::redis::value::Sds;
 use crate::time::Instant;
 
@@ -73,7 +73,7 @@ impl Server {
     fn rdb_with(&self, more: Vec<(&str, String)>) -> Vec<u8> {
         let seconds = calendar_ms(self.now, self.ahead) / 1_000;
         let mut fields = vec![
-            ("redis-ver", self.profile().product.number.to_owned()),
+            (self.profile().product.rdb_field, self.profile().product.number.to_owned()),
             ("redis-bits", "64".to_owned()),
             ("ctime", seconds.to_string()),
             ("used-mem", self.profile().memory.at_start.to_string()),
@@ -137,7 +137,7 @@ impl Server {
         self.advance(now);
         let mut load = AppendOnlyLoad::default();
         let (mut records, mut begin) = (Vec::new(), 0);
-        if file.starts_with(b"REDIS") {
+        if is_rdb(file) {
             let (snapshot, end) =
                 Snapshot::read(file, &self.config.limits, self.options.version())?;
             (records, load.libraries, begin) = (snapshot.records, snapshot.libraries, end);

@@ -13,12 +13,17 @@ pub enum EvictionPolicy {
     AllKeysLru,
     /// `allkeys-lfu`: keys that are rarely used.
     AllKeysLfu,
+    /// `allkeys-lrm`: keys that were not written for long. Since Redis 8.6.
+    AllKeysLrm,
     /// `allkeys-random`: any key.
     AllKeysRandom,
     /// `volatile-lru`: of the keys with a time to live, those that were not used for long.
     VolatileLru,
     /// `volatile-lfu`: of the keys with a time to live, those that are rarely used.
     VolatileLfu,
+    /// `volatile-lrm`: of the keys with a time to live, those that were not written for long. Since
+    /// Redis 8.6.
+    VolatileLrm,
     /// `volatile-random`: any key with a time to live.
     VolatileRandom,
     /// `volatile-ttl`: the keys that expire next.
@@ -26,13 +31,15 @@ pub enum EvictionPolicy {
 }
 
 /// All policies with their names.
-const NAMES: [(EvictionPolicy, &str); 8] = [
+const NAMES: [(EvictionPolicy, &str); 10] = [
     (EvictionPolicy::NoEviction, "noeviction"),
     (EvictionPolicy::AllKeysLru, "allkeys-lru"),
     (EvictionPolicy::AllKeysLfu, "allkeys-lfu"),
+    (EvictionPolicy::AllKeysLrm, "allkeys-lrm"),
     (EvictionPolicy::AllKeysRandom, "allkeys-random"),
     (EvictionPolicy::VolatileLru, "volatile-lru"),
     (EvictionPolicy::VolatileLfu, "volatile-lfu"),
+    (EvictionPolicy::VolatileLrm, "volatile-lrm"),
     (EvictionPolicy::VolatileRandom, "volatile-random"),
     (EvictionPolicy::VolatileTtl, "volatile-ttl"),
 ];
@@ -53,14 +60,20 @@ impl EvictionPolicy {
     pub(crate) fn is_volatile(self) -> bool {
         use EvictionPolicy::*;
         match self {
-            VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl => true,
-            NoEviction | AllKeysLru | AllKeysLfu | AllKeysRandom => false,
+            VolatileLru | VolatileLfu | VolatileLrm | VolatileRandom | VolatileTtl => true,
+            NoEviction | AllKeysLru | AllKeysLfu | AllKeysLrm | AllKeysRandom => false,
         }
     }
 
     /// Returns whether it depends on how often keys are used.
     pub(crate) fn counts_uses(self) -> bool {
         matches!(self, EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu)
+    }
+
+    /// Returns whether only writes are uses.
+    #[inline]
+    pub(crate) fn counts_writes(self) -> bool {
+        matches!(self, EvictionPolicy::AllKeysLrm | EvictionPolicy::VolatileLrm)
     }
 
     /// Returns whether it removes keys at random.
@@ -72,6 +85,7 @@ impl EvictionPolicy {
     pub(crate) fn ages_values(self) -> bool {
         matches!(self, EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru)
             || self.counts_uses()
+            || self.counts_writes()
     }
 }
 

@@ -132,7 +132,15 @@ fn without_secrets<'a>(command: &Row, args: Args<'a>) -> Vec<&'a [u8]> {
         }
         "config|set" => {
             for pair in shown[2..].chunks_exact_mut(2) {
-                let secret = [&b"requirepass"[..], b"masterauth", b"masteruser"];
+                let secret = [
+                    &b"requirepass"[..],
+                    b"masterauth",
+                    b"masteruser",
+                    b"primaryauth",
+                    b"primaryuser",
+                    b"tls-key-file-pass",
+                    b"tls-client-key-file-pass",
+                ];
                 if secret.iter().any(|name| pair[0].eq_ignore_ascii_case(name)) {
                     pair[1] = REDACTED;
                 }

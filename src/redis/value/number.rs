@@ -181,5 +181,28 @@ pub(crate) fn parse_memory(text: &[u8]) -> Option<u64> {
     Some(number.wrapping_mul(unit))
 }
 
+/// Reads a number as `string2ull` does: a canonical integer must not be negative, and anything else
+/// is read by C's `strtoull`, which accepts spaces, a plus, zeros, and wraps what has a minus.
+pub(crate) fn parse_u64(text: &[u8]) -> Option<u64> {
+    if let Some(n) = parse_i64(text) {
+        return u64::try_from(n).ok();
+    }
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let start = text.iter().position(|byte| !is_space(byte))?;
+    let (negative, digits) = match &text[start..] {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let magnitude = digits.iter().try_fold(0u64, |n, digit| {
+        let digit = char::from(*digit).to_digit(10)?;
+        n.checked_mul(10)?.checked_add(digit.into())
+    })?;
+    Some(if negative { magnitude.wrapping_neg() } else { magnitude })
+}
+
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,14 @@ pub(crate) struct Profile {
     pub(crate) time_stands_still: bool,
     /// The slow log is part of a log that also has large requests and replies.
     pub(crate) logs_sizes: bool,
+    /// The letters that `notify-keyspace-events` takes.
+    pub(crate) event_classes: &'static str,
+    /// `RENAME` is a use of the key.
+    pub(crate) renames_are_uses: bool,
+    /// A full server refuses whatever would be queued in a transaction, not only what needs memory.
+    pub(crate) full_refuses_queueing: bool,
+    /// Clients that have not logged in do not learn which commands exist.
+    pub(crate) hides_commands: bool,
     /// `RESET` also undoes `CLIENT NO-EVICT`, `NO-TOUCH` and `IMPORT-SOURCE`.
     pub(crate) reset_clears_marks: bool,
 }
@@ -197,6 +205,8 @@ pub(crate) struct Arguments {
     pub(crate) getex_expiry_first: bool,
     /// `CLIENT KILL` and `CLIENT LIST` call an id that is no number a syntax error.
     pub(crate) client_ids_are_syntax: bool,
+    /// `CLIENT UNBLOCK` and `CLIENT PAUSE` ignore further words.
+    pub(crate) client_takes_more: bool,
     /// A client that listens to nothing cannot unsubscribe.
     pub(crate) unsubscribe_needs_subscription: bool,
     /// `CLIENT LIST` takes the filters of `CLIENT KILL`, and both several ids.
@@ -230,8 +240,29 @@ pub(crate) enum Waking {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rdb {
     pub(crate) version: u16,
+    /// The last of the versions that both products have; Valkey's own ones begin at
+    /// [`Rdb::FIRST_OF_VALKEY`].
+    pub(crate) common: u16,
     pub(crate) streams: Streams,
     pub(crate) hashes: Hashes,
+}
+
+impl Rdb {
+    /// The first version that Valkey does not share with Redis. Its files begin with another word.
+    pub(crate) const FIRST_OF_VALKEY: u16 = 80;
+
+    /// Returns whether files and payloads of a version are read.
+    pub(crate) fn reads(self, version: u16) -> bool {
+        version <= self.common || (Rdb::FIRST_OF_VALKEY..=self.version).contains(&version)
+    }
+
+    /// Returns the first bytes of a file of a version.
+    pub(crate) fn magic(version: u16) -> String {
+        match version {
+            Rdb::FIRST_OF_VALKEY.. => format!("VALKEY{version:03}"),
+            version => format!("REDIS{version:04}"),
+        }
+    }
 }
 
 /// How a hash is written whose fields have deadlines.
@@ -284,6 +315,8 @@ pub(crate) struct Product {
     pub(crate) title: &'static str,
     /// The version number.
     pub(crate) number: &'static str,
+    /// The field of an RDB file that has the version number of the server that wrote it.
+    pub(crate) rdb_field: &'static str,
     /// The version number of Redis that `INFO` claims.
     pub(crate) redis_number: &'static str,
     /// The field of `INFO` that says that the server is standalone.
@@ -340,4 +373,6 @@ pub(crate) struct Texts {
     /// `CLIENT LIST` shows the request that asks for it in its client's buffer, and not none,
     /// because all clients are read into one buffer.
     pub(crate) client_has_own_buffer: bool,
+    /// The error of `HELLO` before a login names the protocol too.
+    pub(crate) hello_names_protocol: bool,
 }

@@ -30,7 +30,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
         zadd_measures_members: false,
         embedding: Embedding::VALUE_ALONE,
     },
-    rdb: Rdb { version: 10, streams: Streams::Seen, hashes: Hashes::Plain },
+    rdb: Rdb { version: 10, common: 10, streams: Streams::Seen, hashes: Hashes::Plain },
     blocking: Waking::Serves,
     arguments: ARGUMENTS,
     past: Past { expires: false, is_stored: true },
@@ -63,6 +63,10 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     time_stands_still: false,
     logs_sizes: false,
+    event_classes: "Ag$lshzxeKEtmdn",
+    renames_are_uses: true,
+    full_refuses_queueing: true,
+    hides_commands: false,
     reset_clears_marks: false,
 };
 
@@ -70,6 +74,7 @@ const REDIS: Product = Product {
     name: "redis",
     title: "Redis",
     number: "7.0.15",
+    rdb_field: "redis-ver",
     redis_number: "7.0.15",
     mode_field: "redis_mode",
     tells_atomics: true,
@@ -86,6 +91,7 @@ const fn valkey(number: &'static str, compiler: &'static str) -> Product {
         name: "valkey",
         title: "Valkey",
         number,
+        rdb_field: "valkey-ver",
         redis_number: "7.2.4",
         mode_field: "server_mode",
         tells_atomics: false,
@@ -94,6 +100,9 @@ const fn valkey(number: &'static str, compiler: &'static str) -> Product {
     }
 }
 
+/// What Valkey descends from, and says that it is if it is asked to.
+pub(crate) const REDIS_7_2_4: Product = redis("7.2.4", "12.2.0");
+
 pub(super) const REDIS_7_2: Profile = Profile {
     version: Version::Redis7_2,
     product: redis("7.2.6", "12.2.0"),
@@ -101,6 +110,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     texts: Texts {
         help_is_imperative: true,
         unbalanced_names_command: true,
+        hello_names_protocol: true,
         arguments_have_display: true,
         ..TEXTS
     },
@@ -110,9 +120,10 @@ pub(super) const REDIS_7_2: Profile = Profile {
         zadd_counts_members: true,
         ..REDIS_7_0.encodings
     },
-    rdb: Rdb { version: 11, streams: Streams::Active, ..REDIS_7_0.rdb },
+    rdb: Rdb { version: 11, common: 11, streams: Streams::Active, ..REDIS_7_0.rdb },
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
+    renames_are_uses: false,
     reset_clears_marks: true,
     messages_follow_reply: true,
     time_stands_still: true,
@@ -126,9 +137,10 @@ pub(super) const REDIS_7_4: Profile = Profile {
     version: Version::Redis7_4,
     product: redis("7.4.1", "12.2.0"),
     encodings: Encodings { hash_listpackex: true, ..REDIS_7_2.encodings },
-    rdb: Rdb { version: 12, hashes: Hashes::Relative, ..REDIS_7_2.rdb },
+    rdb: Rdb { version: 12, common: 12, hashes: Hashes::Relative, ..REDIS_7_2.rdb },
     rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     arguments: ARGUMENTS_7_4,
+    full_refuses_queueing: false,
     fields: Fields { counter: Some("subexpiry"), mark_digest: true, ..FIELDS },
     ..REDIS_7_2
 };
@@ -160,6 +172,7 @@ pub(super) const REDIS_8_2: Profile = Profile {
     groups: Groups { cap_entries_read: true, ..REDIS_8_0.groups },
     arguments: Arguments { bitop_takes_differences: true, ..REDIS_8_0.arguments },
     streams: StreamRules { references: true, ..REDIS_8_0.streams },
+    event_classes: "Ag$lshzxeKEtmdnoc",
     ..REDIS_8_0
 };
 
@@ -167,7 +180,7 @@ pub(super) const REDIS_8_6: Profile = Profile {
     version: Version::Redis8_6,
     product: redis("8.6.2", "13.3.0"),
     texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
-    rdb: Rdb { version: 13, streams: Streams::Idempotent, ..REDIS_8_2.rdb },
+    rdb: Rdb { version: 13, common: 13, streams: Streams::Idempotent, ..REDIS_8_2.rdb },
     fields: Fields { syntax: FieldSyntax::Anywhere, ..REDIS_8_2.fields },
     encodings: Encodings { embedding: Embedding::REDIS_8_6, ..REDIS_8_2.encodings },
     rewrites: Rewrites { entries_keep_position: true, ..REDIS_8_2.rewrites },
@@ -194,6 +207,7 @@ pub(super) const VALKEY_8_0: Profile = Profile {
     arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
     encodings: Encodings { zadd_measures_members: true, ..REDIS_7_2.encodings },
     past: Past { expires: false, is_stored: false },
+    full_refuses_queueing: false,
     rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     ..REDIS_7_2
 };
@@ -208,6 +222,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
     },
     arguments: Arguments {
         client_ids_are_syntax: true,
+        client_takes_more: true,
         client_list_filters: true,
         bgsave_takes_cancel: true,
         ..ARGUMENTS_VALKEY
@@ -227,6 +242,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         ..VALKEY_8_1.texts
     },
     rdb: Rdb { version: 80, hashes: Hashes::Absolute, ..VALKEY_8_1.rdb },
+    hides_commands: true,
     fields: Fields {
         syntax: FieldSyntax::AfterOptions,
         latest: i64::MAX,
@@ -277,6 +293,7 @@ const TEXTS: Texts = Texts {
     missing_position_is_named: false,
     refusal_in_multi_names_command: false,
     client_has_own_buffer: true,
+    hello_names_protocol: false,
 };
 
 const ARGUMENTS: Arguments = Arguments {
@@ -296,6 +313,7 @@ const ARGUMENTS: Arguments = Arguments {
     sort_numbers: SortNumbers::AsC,
     getex_expiry_first: false,
     client_ids_are_syntax: false,
+    client_takes_more: false,
     unsubscribe_needs_subscription: false,
     client_list_filters: false,
     client_filters_negate: false,

@@ -1,7 +1,6 @@
 //! The commands that block until one of their keys has something.
 
 use super::{Flow, Row};
-use crate::redis::command::arguments::timeout;
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::flag::*;
 use crate::redis::command::key_spec::usage::*;
@@ -39,28 +38,28 @@ fn brpop(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
 /// `key … timeout`.
 fn pop(server: &mut Server, caller: Caller, args: Args<'_>, end: End) -> Flow {
     let last = args.len() - 1;
-    let until = timeout(server.now, args[last], &server.profile().arguments)?;
+    let until = server.timeouts().seconds(args[last])?;
     server.attempt_or_block(caller, &args[1..last], Attempt::Pop(end), until)
 }
 
 /// `timeout numkeys key … LEFT | RIGHT [COUNT count]`. The timeout is checked last.
 fn blmpop(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let (keys, from, count) = several(args, 2)?;
-    let until = timeout(server.now, args[1], &server.profile().arguments)?;
+    let until = server.timeouts().seconds(args[1])?;
     server.attempt_or_block(caller, keys, Attempt::PopMany(from, count), until)
 }
 
 /// `source destination LEFT | RIGHT LEFT | RIGHT timeout`.
 fn blmove(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let (from, to) = (end(args[3])?, end(args[4])?);
-    let until = timeout(server.now, args[5], &server.profile().arguments)?;
+    let until = server.timeouts().seconds(args[5])?;
     let destination = Sds::new(args[2]);
     server.attempt_or_block(caller, &args[1..2], Attempt::Move { from, to, destination }, until)
 }
 
 /// `source destination timeout`.
 fn brpoplpush(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let until = timeout(server.now, args[3], &server.profile().arguments)?;
+    let until = server.timeouts().seconds(args[3])?;
     let (from, to, destination) = (End::Right, End::Left, Sds::new(args[2]));
     server.attempt_or_block(caller, &args[1..2], Attempt::Move { from, to, destination }, until)
 }
@@ -68,13 +67,13 @@ fn brpoplpush(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
 fn bzmpop(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     // The timeout is checked last.
     let (keys, attempt) = pop_many(args, 2)?;
-    let deadline = timeout(server.now, args[1], &server.profile().arguments)?;
+    let deadline = server.timeouts().seconds(args[1])?;
     server.attempt_or_block(caller, keys, attempt, deadline)
 }
 
 fn scored_pop(server: &mut Server, caller: Caller, args: Args<'_>, end: End) -> Flow {
     let last = args.len() - 1;
-    let deadline = timeout(server.now, args[last], &server.profile().arguments)?;
+    let deadline = server.timeouts().seconds(args[last])?;
     server.attempt_or_block(caller, &args[1..last], Attempt::PopScored(end), deadline)
 }
 

@@ -16,7 +16,6 @@ use crate::redis::version::{Version, Versions};
 use crate::time::Instant;
 use filter::Filter;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 #[rustfmt::skip]
 pub(super) const SUBCOMMANDS: &[Row] = &[
@@ -308,9 +307,16 @@ fn client_kill(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     }
 }
 
+/// Returns the fourth word, and those after it where they matter.
+fn mode_of<'a>(server: &Server, args: Args<'a>) -> Args<'a> {
+    let ignores_more = server.profile().arguments.client_takes_more;
+    let end = if ignores_more { args.len().min(4) } else { args.len() };
+    &args[3..end]
+}
+
 /// `id [TIMEOUT | ERROR]`.
 fn client_unblock(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
-    let error = match &args[3..] {
+    let error = match mode_of(server, args) {
         [] => false,
         [word] if is(word, "timeout") => false,
         [word] if is(word, "error") => true,
@@ -339,18 +345,14 @@ fn client_no_evict(server: &mut Server, caller: Caller, args: Args<'_>) -> Answe
 
 /// `milliseconds [WRITE | ALL]`. Of two pauses, the later end and the stricter mode apply.
 fn client_pause(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
-    let writes_only = match &args[3..] {
+    let writes_only = match mode_of(server, args) {
         [] => false,
         [word] if is(word, "all") => false,
         [word] if is(word, "write") => true,
         [_, _, ..] => return Err(wrong_subcommand(args, "CLIENT")),
         _ => return Err(CommandError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    let millis = number::parse_i64(args[2])
-        .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
-    let millis =
-        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
-    let until = server.now + Duration::from_millis(millis);
+    let until = server.timeouts().pause(args[2])?;
     let pause = Pause { until, writes_only };
     let both = server.paused.map_or(pause, |former| Pause {
         until: former.until.max(until),

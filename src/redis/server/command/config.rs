@@ -93,7 +93,7 @@ fn failed(name: &str, why: &str) -> CommandError {
 fn set_one(config: &mut Config, parameter: &'static Parameter, value: &str) -> Result<(), String> {
     let parameter = parameter.itself();
     let current = value_of(config, parameter);
-    let value = parameter.form.read(&current, value)?;
+    let value = later::form_of(parameter, config.version).read(&current, value)?;
     match parameter.effect {
         Effect::Modelled(setting) => (setting.set)(config, &value),
         Effect::Fixed(why) if value != later::default_of(parameter, config.version) => {
@@ -123,7 +123,8 @@ fn config_set(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
                 "ERR Unknown option or number of arguments for CONFIG SET - '{shown}'"
             ))
         })?;
-        if let Some(why) = parameter.form.refusal() {
+        let form = later::form_of(parameter.itself(), server.config.version);
+        if let Some(why) = form.refusal() {
             return Err(failed(&shown, why));
         }
         if set.iter().any(|(other, ..)| other.name == parameter.name) {

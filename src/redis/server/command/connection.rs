@@ -97,18 +97,19 @@ fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
         };
     }
     if !server.session_mut(caller.client).authenticated {
-        return Err(CommandError::text(
+        let proto = if server.profile().texts.hello_names_protocol { "<proto> " } else { "" };
+        return Err(CommandError::format(format!(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-             HELLO AUTH <user> <pass> option can be used to authenticate the client and \
+             HELLO {proto}AUTH <user> <pass> option can be used to authenticate the client and \
              select the RESP protocol version at the same time",
-        ));
+        )));
     }
     server.session_mut(caller.client).protocol = protocol;
     let text = |text: &str| Reply::bulk(text.as_bytes());
     let version = if protocol == Protocol::Resp3 { 3 } else { 2 };
     let mode = if server.sentinel.is_some() { "sentinel" } else { "standalone" };
     let role = if server.replication.is_replica() { "replica" } else { "master" };
-    let product = &server.profile().product;
+    let product = server.shown_product();
     let mut fields = vec![
         (text("server"), text(product.name)),
         (text("version"), text(product.number)),

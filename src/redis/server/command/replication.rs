@@ -3,7 +3,7 @@
 //! Source: `replication.c`.
 
 use super::{Flow, Row};
-use crate::redis::command::arguments::{count, integer, is, timeout_in_millis};
+use crate::redis::command::arguments::{count, integer, is};
 use crate::redis::command::attempt::{Attempt, Syncs};
 use crate::redis::command::flag::*;
 use crate::redis::command::{Answer, Args, Caller, Origin, flow, server};
@@ -224,17 +224,13 @@ fn wait(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
         ));
     }
     let replicas = integer(args[1])?;
-    let millis = number::parse_i64(args[2])
-        .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
-    let millis =
-        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
+    let deadline = server.timeouts().millis(args[2])?;
     let offset = server.sessions.get(&caller.client).map_or(0, |session| session.written);
     let have = server.replicas_with(offset);
     let count = usize::try_from(replicas).unwrap_or(0);
     if have >= count || !matches!(caller.origin, Origin::Client) {
         return Ok(Some(Reply::count(have)));
     }
-    let deadline = (millis > 0).then(|| server.now + Duration::from_millis(millis));
     server.replication.wants_acks = true;
     Ok(server.block(caller, &[], Attempt::Replicas { count, offset }, deadline))
 }
@@ -251,7 +247,7 @@ fn waitaof(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
         }
     };
     let replicas = count(args[2])?;
-    let deadline = timeout_in_millis(server.now, args[3])?;
+    let deadline = server.timeouts().millis(args[3])?;
     if server.replication.is_replica() {
         return Err(CommandError::text(
             "ERR WAITAOF cannot be used with replica instances. Please also note that writes to \

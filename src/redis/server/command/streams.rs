@@ -1,7 +1,7 @@
 //! The commands that read streams and may block until there is something to read.
 
 use super::{Flow, Row};
-use crate::redis::command::arguments::{integer, is, timeout_in_millis};
+use crate::redis::command::arguments::{Timeouts, integer, is};
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::flag::*;
 use crate::redis::command::key_spec::half_after;
@@ -83,7 +83,7 @@ impl<'a> Words<'a> {
     /// …`.
     fn read(
         args: Args<'a>,
-        now: Instant,
+        timeouts: Timeouts,
         by: Origin,
         of_group: bool,
         profile: &Profile,
@@ -108,7 +108,7 @@ impl<'a> Words<'a> {
                     )));
                 }
                 [millis, more @ ..] if is(word, "block") => {
-                    words.block = Some(timeout_in_millis(now, millis)?);
+                    words.block = Some(timeouts.millis(millis)?);
                     more
                 }
                 [count, more @ ..] if is(word, "count") => {
@@ -221,7 +221,7 @@ impl<'a> ReadFrom<'a> {
 
 /// See [`Words`].
 fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let words = Words::read(args, server.now, caller.origin, false, server.profile())?;
+    let words = Words::read(args, server.timeouts(), caller.origin, false, server.profile())?;
     let db = &mut server.databases[caller.database];
     let mut places = Vec::with_capacity(words.keys.len());
     for (key, text) in words.streams() {
@@ -249,7 +249,7 @@ fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
 
 /// See [`Words`]. The id `>` is what the group has read.
 fn xreadgroup(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let words = Words::read(args, server.now, caller.origin, true, server.profile())?;
+    let words = Words::read(args, server.timeouts(), caller.origin, true, server.profile())?;
     let Some((group, consumer)) = words.group else { return Err(CommandError::Syntax) };
     let db = &mut server.databases[caller.database];
     let takes_last = db.profile.arguments.xread_last != XreadLast::Refused;

@@ -54,8 +54,8 @@ impl StreamId {
     #[must_use]
     pub fn parse(text: &[u8], missing_seq: u64) -> Option<StreamId> {
         let (ms, seq) = parts(text)?;
-        let ms = parse_u64(ms)?;
-        let seq = seq.map_or(Some(missing_seq), parse_u64)?;
+        let ms = number::parse_u64(ms)?;
+        let seq = seq.map_or(Some(missing_seq), number::parse_u64)?;
         Some(StreamId { ms, seq })
     }
 
@@ -63,7 +63,7 @@ impl StreamId {
     #[must_use]
     pub fn parse_open(text: &[u8]) -> Option<u64> {
         let (ms, seq) = parts(text)?;
-        if seq == Some(b"*") { parse_u64(ms) } else { None }
+        if seq == Some(b"*") { number::parse_u64(ms) } else { None }
     }
 
     /// Reads an end of a range, which may also be `-` or `+`.
@@ -122,29 +122,6 @@ fn parts(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     })
-}
-
-/// Reads a number as `string2ull` does: a canonical integer must not be negative, and anything else
-/// is read by C's `strtoull`, which accepts spaces, a plus, zeros, and wraps what has a minus.
-fn parse_u64(text: &[u8]) -> Option<u64> {
-    if let Some(n) = number::parse_i64(text) {
-        return u64::try_from(n).ok();
-    }
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
-    let start = text.iter().position(|byte| !is_space(byte))?;
-    let (negative, digits) = match &text[start..] {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() {
-        return None;
-    }
-    let magnitude = digits.iter().try_fold(0u64, |n, digit| {
-        let digit = char::from(*digit).to_digit(10)?;
-        n.checked_mul(10)?.checked_add(digit.into())
-    })?;
-    Some(if negative { magnitude.wrapping_neg() } else { magnitude })
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 //!
 //! Source: `CONFIG GET *` of the real servers.
 
-use super::parameters::{Effect, LONG, Parameter};
+use super::parameters::{Effect, INT, LONG, NOT_MODELLED, Parameter};
 use super::setting;
-use super::validate::Form;
-use crate::redis::version::{Version, Versions};
-use Effect::{Alias, Inert, Modelled};
-use Form::{Immutable, Integer, Text, YesNo};
+use super::validate::{self, Form};
+use crate::redis::version::{Version, Versions, default_since};
+use Effect::{Alias, Fixed, Inert, Modelled};
+use Form::{Flags, Immutable, Integer, Memory, OneOf, Special, Text, YesNo};
 
 const fn later(
     name: &'static str,
@@ -21,22 +21,22 @@ const fn later(
 
 #[rustfmt::skip]
 pub(super) const LATER: &[Parameter] = &[
-    later("active-defrag-cycle-us", "500", Integer(0, LONG), Inert, Versions::VALKEY_SINCE_8_1),
+    later("active-defrag-cycle-us", "500", Integer(0, 100_000), Inert, Versions::VALKEY_SINCE_8_1),
     later("aof-load-corrupt-tail-max-size", "0", Integer(0, LONG), Inert, Versions::REDIS_8_6),
     later("aof-rewrite-cpulist", "", Immutable, Inert, Versions::SINCE_7_4),
     later("availability-zone", "", Text, Inert, Versions::VALKEY),
     later("bgsave-cpulist", "", Immutable, Inert, Versions::SINCE_7_4),
     later("bio-cpulist", "", Immutable, Inert, Versions::SINCE_7_4),
-    later("cluster-announce-client-ipv4", "", Text, Inert, Versions::VALKEY),
-    later("cluster-announce-client-ipv6", "", Text, Inert, Versions::VALKEY),
-    later("cluster-announce-client-port", "0", Integer(0, LONG), Inert, Versions::VALKEY_9_1),
-    later("cluster-announce-client-tls-port", "0", Integer(0, LONG), Inert, Versions::VALKEY_9_1),
-    later("cluster-announce-human-nodename", "", Text, Inert, Versions::SINCE_7_2),
-    later("cluster-blacklist-ttl", "60", Integer(0, LONG), Inert, Versions::VALKEY),
+    later("cluster-announce-client-ipv4", "", Special(validate::ipv4), Inert, Versions::VALKEY),
+    later("cluster-announce-client-ipv6", "", Special(validate::ipv6), Inert, Versions::VALKEY),
+    later("cluster-announce-client-port", "0", Integer(0, 65_535), Inert, Versions::VALKEY_9_1),
+    later("cluster-announce-client-tls-port", "0", Integer(0, 65_535), Inert, Versions::VALKEY_9_1),
+    later("cluster-announce-human-nodename", "", Special(validate::node_name), Inert, Versions::SINCE_7_2),
+    later("cluster-blacklist-ttl", "60", Integer(i64::MIN, LONG), Inert, Versions::VALKEY),
     later("cluster-compatibility-sample-ratio", "0", Integer(0, LONG), Inert, Versions::REDIS_SINCE_8_0),
-    later("cluster-config-save-behavior", "sync", Text, Inert, Versions::VALKEY_9_1),
-    later("cluster-databases", "1", Integer(0, LONG), Inert, Versions::VALKEY_9_1),
-    later("cluster-manual-failover-timeout", "5000", Integer(0, LONG), Inert, Versions::VALKEY_SINCE_8_1),
+    later("cluster-config-save-behavior", "sync", OneOf(&["sync", "best-effort"]), Inert, Versions::VALKEY_9_1),
+    later("cluster-databases", "1", Immutable, Inert, Versions::VALKEY_9_1),
+    later("cluster-manual-failover-timeout", "5000", Integer(1, INT), Inert, Versions::VALKEY_SINCE_8_1),
     later("cluster-slot-migration-handoff-max-lag-bytes", "1048576", Integer(0, LONG), Inert, Versions::REDIS_8_6),
     later("cluster-slot-migration-log-max-len", "1000", Integer(0, LONG), Inert, Versions::VALKEY_9_1),
     later("cluster-slot-migration-write-pause-timeout", "10000", Integer(0, LONG), Inert, Versions::REDIS_8_6),
@@ -54,48 +54,59 @@ pub(super) const LATER: &[Parameter] = &[
     later("hide-user-data-from-log", "no", YesNo, Inert, Versions::SINCE_7_4),
     later("import-mode", "no", YesNo, Inert, Versions::VALKEY_SINCE_8_1),
     later("key-memory-histograms", "no", YesNo, Inert, Versions::REDIS_8_6),
-    later("locale-collate", "", Text, Inert, Versions::SINCE_7_2),
-    later("log-format", "legacy", Text, Inert, Versions::VALKEY_SINCE_8_1),
-    later("log-timestamp-format", "legacy", Text, Inert, Versions::VALKEY_SINCE_8_1),
+    later("locale-collate", "", Special(validate::locale), Inert, Versions::SINCE_7_2),
+    later("log-format", "legacy", OneOf(&["legacy", "logfmt", "json"]), Inert, Versions::VALKEY_SINCE_8_1),
+    later("log-timestamp-format", "legacy", OneOf(&["legacy", "iso8601", "milliseconds"]), Inert, Versions::VALKEY_SINCE_8_1),
     later("lookahead", "16", Integer(0, LONG), Inert, Versions::REDIS_8_6),
-    later("max-new-connections-per-cycle", "10", Integer(0, LONG), Inert, Versions::SINCE_7_4),
-    later("max-new-tls-connections-per-cycle", "1", Integer(0, LONG), Inert, Versions::SINCE_7_4),
+    later("max-new-connections-per-cycle", "10", Integer(1, 1_000), Inert, Versions::SINCE_7_4),
+    later("max-new-tls-connections-per-cycle", "1", Integer(1, 1_000), Inert, Versions::SINCE_7_4),
     later("mptcp", "no", Immutable, Inert, Versions::VALKEY_9_1),
-    later("prefetch-batch-max-size", "16", Integer(0, LONG), Inert, Versions::VALKEY),
+    later("prefetch-batch-max-size", "16", Integer(0, 128), Inert, Versions::VALKEY),
     later("primaryauth", "", Text, Alias("masterauth"), Versions::VALKEY),
     later("primaryuser", "", Text, Alias("masteruser"), Versions::VALKEY),
-    later("rdb-version-check", "strict", Text, Inert, Versions::VALKEY_SINCE_8_1),
+    later("rdb-version-check", "strict", OneOf(&["strict", "relaxed"]), Fixed(NOT_MODELLED), Versions::VALKEY_SINCE_8_1),
     later("rdma-bind", "", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
-    later("rdma-completion-vector", "-1", Integer(-1, LONG), Inert, Versions::VALKEY_SINCE_8_1),
+    later("rdma-completion-vector", "-1", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
     later("rdma-port", "0", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
-    later("rdma-rx-size", "1048576", Integer(0, LONG), Inert, Versions::VALKEY_SINCE_8_1),
-    later("repl-mptcp", "no", YesNo, Inert, Versions::VALKEY_9_1),
+    later("rdma-rx-size", "1048576", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
+    later("repl-mptcp", "no", Immutable, Inert, Versions::VALKEY_9_1),
     later("replica-full-sync-buffer-limit", "0", Integer(0, LONG), Inert, Versions::REDIS_SINCE_8_0),
     later("server-cpulist", "", Immutable, Inert, Versions::SINCE_7_4),
     later("set-max-listpack-entries", "128", Integer(0, LONG), Modelled(&setting::SET_ENTRIES), Versions::SINCE_7_2),
     later("set-max-listpack-value", "64", Integer(0, LONG), Modelled(&setting::SET_VALUE), Versions::SINCE_7_2),
-    later("slot-migration-max-failover-repl-bytes", "0", Integer(0, LONG), Inert, Versions::VALKEY_9_1),
+    later("slot-migration-max-failover-repl-bytes", "0", Memory(0, u64::MAX), Inert, Versions::VALKEY_9_1),
     later("stream-idmp-duration", "100", Integer(1, 86_400), Modelled(&setting::PRODUCER_DURATION), Versions::REDIS_8_6),
     later("stream-idmp-maxsize", "100", Integer(1, 10_000), Modelled(&setting::PRODUCER_NAMES), Versions::REDIS_8_6),
-    later("tls-auth-clients-user", "off", Text, Inert, Versions::REDIS_8_6_VALKEY_9_1),
-    later("tls-auto-reload-interval", "0", Integer(0, LONG), Inert, Versions::VALKEY_9_1),
+    later("tls-auth-clients-user", "off", OneOf(&["CN", "URI", "off"]), Inert, Versions::REDIS_8_6_VALKEY_9_1),
+    later("tls-auto-reload-interval", "0", Integer(0, INT), Inert, Versions::VALKEY_9_1),
     later("unixsocketgroup", "", Immutable, Inert, Versions::VALKEY),
     later("vset-force-single-threaded-execution", "no", YesNo, Inert, Versions::REDIS_SINCE_8_2),
 ];
 
-/// Other defaults.
+const POLICIES: Form = OneOf(&[
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "volatile-lrm",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "allkeys-lrm",
+    "noeviction",
+]);
+const SHUTDOWN: Form = Flags(&["default", "save", "nosave", "now", "force", "safe", "failover"]);
+
+/// Other forms of the parameters of 7.0.
 #[rustfmt::skip]
-const DEFAULTS: &[(&str, &str, Versions)] = &[
-    ("hide-user-data-from-log", "yes", Versions::VALKEY),
-    ("io-threads-do-reads", "yes", Versions::VALKEY_8_0),
-    ("lazyfree-lazy-eviction", "yes", Versions::VALKEY),
-    ("lazyfree-lazy-expire", "yes", Versions::VALKEY),
-    ("lazyfree-lazy-server-del", "yes", Versions::VALKEY),
-    ("lazyfree-lazy-user-del", "yes", Versions::VALKEY),
-    ("lazyfree-lazy-user-flush", "yes", Versions::VALKEY),
-    ("repl-backlog-size", "10485760", Versions::VALKEY),
-    ("replica-lazy-flush", "yes", Versions::VALKEY),
-    ("syslog-ident", "valkey", Versions::VALKEY),
+const FORMS: &[(&str, Form, Versions)] = &[
+    ("io-threads", Integer(1, 256), Versions::VALKEY_9_1),
+    ("loglevel", OneOf(&["debug", "verbose", "notice", "warning", "nothing"]), Versions::VALKEY_9_1),
+    ("maxmemory-policy", POLICIES, Versions::REDIS_8_6),
+    ("maxmemory-samples", Integer(1, 64), Versions::VALKEY_9_1),
+    ("repl-diskless-load", OneOf(&["disabled", "on-empty-db", "swapdb", "flush-before-load"]), Versions::VALKEY_9_1),
+    ("shutdown-on-sigint", SHUTDOWN, Versions::VALKEY_9_1),
+    ("shutdown-on-sigterm", SHUTDOWN, Versions::VALKEY_9_1),
 ];
 
 /// Parameters of 7.0 that some versions no longer have.
@@ -113,10 +124,13 @@ pub(super) fn has(version: Version, parameter: &Parameter) -> bool {
     parameter.versions.has(version) && !GONE.iter().any(gone)
 }
 
+/// Returns the form of a parameter's values in a version.
+pub(super) fn form_of(parameter: &Parameter, version: Version) -> Form {
+    let other = |of: &&(&str, Form, Versions)| of.0 == parameter.name && of.2.has(version);
+    FORMS.iter().find(other).map_or(parameter.form, |(_, form, _)| *form)
+}
+
 /// Returns the default of a parameter in a version.
 pub(super) fn default_of(parameter: &Parameter, version: Version) -> &'static str {
-    let other = |(name, _, versions): &&(&str, &str, Versions)| {
-        *name == parameter.name && versions.has(version)
-    };
-    DEFAULTS.iter().find(other).map_or(parameter.default, |(_, default, _)| default)
+    default_since(parameter.name, version).unwrap_or(parameter.default)
 }

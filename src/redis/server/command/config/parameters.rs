@@ -40,8 +40,8 @@ pub(super) enum Effect {
     Alias(&'static str),
 }
 
-const NOT_MODELLED: &str = "values other than the default are not modelled";
-const INT: i64 = i32::MAX as i64;
+pub(super) const NOT_MODELLED: &str = "values other than the default are not modelled";
+pub(super) const INT: i64 = i32::MAX as i64;
 const INT_MIN: i64 = i32::MIN as i64;
 const UINT: i64 = u32::MAX as i64;
 pub(super) const LONG: i64 = i64::MAX;

@@ -157,8 +157,9 @@ fn only_what_it_is(_: &mut Config, _: &str) -> Result<(), String> {
 }
 
 fn set_events(config: &mut Config, value: &str) -> Result<(), String> {
-    config.events = EventClasses::parse(value)
-        .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned())?;
+    let known = config.version.profile().event_classes;
+    let classes = EventClasses::parse(value).filter(|_| value.chars().all(|c| known.contains(c)));
+    config.events = classes.ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
     Ok(())
 }
 

@@ -236,3 +236,26 @@ pub(super) fn hostname(_: &str, value: &str) -> Result<String, String> {
     }
     Ok(value.to_owned())
 }
+
+pub(super) fn node_name(_: &str, value: &str) -> Result<String, String> {
+    if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
+        return Err("Announced human node name contained invalid character".to_owned());
+    }
+    Ok(value.to_owned())
+}
+
+pub(super) fn ipv4(_: &str, value: &str) -> Result<String, String> {
+    let valid = value.is_empty() || value.parse::<std::net::Ipv4Addr>().is_ok();
+    if valid { Ok(value.to_owned()) } else { Err("Invalid IPv4 address".to_owned()) }
+}
+
+pub(super) fn ipv6(_: &str, value: &str) -> Result<String, String> {
+    let valid = value.is_empty() || value.parse::<std::net::Ipv6Addr>().is_ok();
+    if valid { Ok(value.to_owned()) } else { Err("Invalid IPv6 address".to_owned()) }
+}
+
+/// Only the locales that every system has.
+pub(super) fn locale(_: &str, value: &str) -> Result<String, String> {
+    let valid = ["", "C", "POSIX"].contains(&value);
+    if valid { Ok(value.to_owned()) } else { Err("Invalid locale name".to_owned()) }
+}

@@ -79,7 +79,7 @@ const ADDITIONS: &[Addition] = &[
     fixed("Stats", "acl_access_denied_channel", "acl_access_denied_tls_cert", "0", Versions::REDIS_8_6_VALKEY_9_1),
     fixed("Server", "redis_version", "server_name", "valkey", Versions::VALKEY),
     of("Server", "server_name", "valkey_version", number, Versions::VALKEY),
-    fixed("Server", "io_threads_active", "availability_zone", "", Versions::VALKEY),
+    of("Server", "io_threads_active", "availability_zone", availability_zone, Versions::VALKEY),
     fixed("Stats", "io_threaded_writes_processed", "io_threaded_freed_objects", "0", Versions::VALKEY),
     fixed("Stats", "io_threaded_freed_objects", "io_threaded_poll_processed", "0", Versions::VALKEY),
     fixed("Replication", "connected_slaves", "replicas_waiting_psync", "0", Versions::VALKEY),
@@ -107,6 +107,10 @@ fn listener(server: &Server) -> String {
 
 fn number(server: &Server) -> String {
     server.profile().product.number.to_owned()
+}
+
+fn availability_zone(server: &Server) -> String {
+    server.word("availability-zone").unwrap_or_default().to_owned()
 }
 
 /// Nobody has noted when the memory was at its peak.

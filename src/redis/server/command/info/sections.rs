@@ -35,7 +35,10 @@ pub(super) fn server(server: &Server) -> Lines {
         ("redis_git_sha1", "00000000"),
         ("redis_git_dirty", "0"),
         ("redis_build_id", "0"),
-        (product.mode_field, if server.sentinel.is_some() { "sentinel" } else { "standalone" }),
+        (
+            server.shown_product().mode_field,
+            if server.sentinel.is_some() { "sentinel" } else { "standalone" },
+        ),
         ("os", "Linux"),
         ("arch_bits", "64"),
         ("monotonic_clock", "POSIX clock_gettime"),
