@@ -270,7 +270,7 @@ impl Broker {
     fn return_entries(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
         let Some(queue) = self.queues.get_mut(key) else { return };
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
-            entries.retain(|entry| quorum.released.remove(&entry.position()).is_none());
+            quorum.leave_out_released(&mut entries);
         }
         queue.unacked -= entries.len() as u32;
         let is_sorted = entries.is_sorted_by_key(Entry::position);

@@ -159,7 +159,10 @@ impl Broker {
             .channels
             .get_mut(channel)
             .expect("a consumer is removed before its channel closes");
-        channel.take_over(consumer.queue, &consumer.tag, key)
+        let kind = self.queues.get(consumer.queue).map(|queue| &queue.cold.kind);
+        channel.take_over(consumer.queue, &consumer.tag, key, |entry| {
+            kind.is_some_and(|kind| kind.has_released(entry))
+        })
     }
 
     /// Ends a consumer (`basic.cancel`). Its unacknowledged deliveries stay with the channel.

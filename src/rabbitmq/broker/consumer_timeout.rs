@@ -92,9 +92,7 @@ impl Broker {
     fn timeout_of(&self, unacked: &Unacked) -> Option<Duration> {
         let queue = self.queues.get(unacked.queue)?;
         match &queue.cold.kind {
-            Kind::Quorum(quorum) if quorum.released.contains_key(&unacked.entry.position()) => {
-                return None;
-            }
+            kind if kind.has_released(&unacked.entry) => return None,
             Kind::Classic | Kind::Stream(_) if self.profile().times_out_in_quorum_queues_only => {
                 return None;
             }

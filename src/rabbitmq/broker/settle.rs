@@ -286,7 +286,7 @@ impl Broker {
         let queue = self.queue_mut(key);
         queue.touch(now);
         match &queue.cold.kind {
-            Kind::Quorum(_) => return self.put_back_quorum(now, key, entries, why),
+            Kind::Quorum(_) => return self.put_back_quorum(now, key, entries, why, now),
             Kind::Classic | Kind::Stream(_) => {}
         }
         if counts_failures && why != Return::Requeued(Outcome::Released) {
@@ -303,13 +303,15 @@ impl Broker {
 
     /// Counts messages that return to a quorum queue, and gives up those that returned too often.
     /// Of the rest, rejected messages go to the end if there is no delivery limit; all others go to
-    /// the front. Consumers may take them before the queue checks its length.
+    /// the front. Consumers may take them before the queue checks its length. A delay counts from
+    /// when they were returned.
     pub(super) fn put_back_quorum(
         &mut self,
         now: Instant,
         key: QueueKey,
         entries: Vec<Entry>,
         why: Return,
+        returned_at: Instant,
     ) -> usize {
         // Before RabbitMQ 4, credit is returned twice for a delivery that dies.
         let mut died = 0;
@@ -332,7 +334,7 @@ impl Broker {
             }
             let retry = queue.cold.settings.delayed_retry;
             if let Some(delay) = retry.and_then(|retry| retry.delay(has_failed, counts.failed)) {
-                self.delay(now.saturating_add(delay), key, entry);
+                self.delay(returned_at.saturating_add(delay).max(now), key, entry);
                 continue;
             }
             let old = entry.position();
@@ -372,9 +374,19 @@ impl Broker {
         }
     }
 
+    /// Ends the delays that are over, and delivers their messages.
+    pub(super) fn end_delays(&mut self, now: Instant, key: QueueKey) {
+        self.return_delayed(now, key);
+        if self.queues.get(key).is_some() {
+            self.expire(now, key);
+            self.run_queue(now, key);
+            self.publish_dead_letters(now);
+        }
+    }
+
     /// Returns the messages of a quorum queue whose delays are over, behind those that were
     /// returned before.
-    pub(super) fn end_delays(&mut self, now: Instant, key: QueueKey) {
+    pub(super) fn return_delayed(&mut self, now: Instant, key: QueueKey) {
         while let Some(queue) = self.queues.get_mut(key)
             && let Some(quorum) = queue.cold.kind.quorum_mut()
             && let Some(first) = quorum.delayed.first_entry()
@@ -391,11 +403,6 @@ impl Broker {
             }
             queue.ready.restore(vec![entry.moved(position)]);
             self.tell_moved(key, old, position);
-        }
-        if self.queues.get(key).is_some() {
-            self.expire(now, key);
-            self.run_queue(now, key);
-            self.publish_dead_letters(now);
         }
     }
 

@@ -10,7 +10,7 @@ use super::quorum::Quorum;
 use super::settings::Settings;
 use super::stream::Stream;
 use crate::rabbitmq::key::ConsumerKey;
-use crate::rabbitmq::protocol::message::Position;
+use crate::rabbitmq::protocol::message::{Entry, Position};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::version::Profile;
 
@@ -58,6 +58,15 @@ impl Kind {
             Kind::Stream(stream) => Some(stream),
             Kind::Classic | Kind::Quorum(_) => None,
         }
+    }
+
+    /// Messages that wait for their next delivery.
+    pub(crate) fn delayed(&self) -> impl Iterator<Item = &Entry> {
+        let delayed = match self {
+            Kind::Quorum(quorum) => Some(quorum.delayed.values()),
+            Kind::Classic | Kind::Stream(_) => None,
+        };
+        delayed.into_iter().flatten()
     }
 
     fn is_classic(&self) -> bool {
@@ -200,6 +209,14 @@ impl Kind {
     pub(crate) fn takes_consumer_timeouts(&self) -> bool {
         match self {
             Kind::Quorum(quorum) => quorum.rules.counts_failures_only,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
+    }
+
+    /// Returns whether a delivery was taken back because its consumer held it too long.
+    pub(crate) fn has_released(&self, entry: &Entry) -> bool {
+        match self {
+            Kind::Quorum(quorum) => quorum.released.contains_key(&entry.position()),
             Kind::Classic | Kind::Stream(_) => false,
         }
     }
