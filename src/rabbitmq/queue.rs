@@ -152,7 +152,7 @@ impl Queue {
         let levels = levels.and_then(|levels| u8::try_from(levels).ok()).unwrap_or(0);
         let ready = match &kind {
             Kind::Classic => Backlog::with_levels(levels),
-            Kind::Quorum(quorum) => Backlog::of_quorum(quorum.rules.priorities),
+            Kind::Quorum(quorum) => Backlog::of_quorum(quorum.rules),
             Kind::Stream(_) => Backlog::default(),
         };
         let cold = Cold {

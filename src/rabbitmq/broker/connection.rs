@@ -288,9 +288,8 @@ impl Broker {
         let mut left: BTreeMap<QueueKey, Vec<Ended>> = BTreeMap::new();
         let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
         // The server asks a quorum queue for one channel after the other, in an unspecified order.
-        // This broker begins with the last, or since RabbitMQ 4 with the first.
         let mut keys = keys.to_vec();
-        if self.profile().quorum.knows_consumers_by_tag {
+        if !self.profile().ends_first_channel_first {
             keys.reverse();
         }
         for key in keys {

@@ -99,7 +99,7 @@ impl Broker {
             Kind::Classic | Kind::Stream(_) | Kind::Quorum(_) => {}
         }
         let consumer = unacked.consumer.and_then(|consumer| self.consumers.get(consumer));
-        own_timeout(queue, consumer).or(self.options.consumer_timeout())
+        own_timeout(queue, consumer, &self.options).or(self.options.consumer_timeout())
     }
 
     fn close_late_channel(&mut self, now: Instant, key: ChannelKey, millis: &str) {

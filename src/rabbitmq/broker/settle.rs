@@ -111,14 +111,14 @@ impl Broker {
 
     /// Gives up a message that its consumer rejects.
     fn reject(&mut self, now: Instant, key: QueueKey, mut entry: Entry, outcome: Outcome) {
-        let rules = &self.profile().quorum;
-        // Before 4.3, both methods that reject count as failures.
-        let has_failed = outcome == Outcome::Failed || !rules.counts_failures_only;
+        let profile = self.profile();
+        // Where all deliveries count, both methods that reject count as failures.
+        let has_failed = outcome == Outcome::Failed || !profile.quorum.counts_failures_only;
         match self.queues.get_mut(key).map(|queue| &mut queue.cold.kind) {
             Some(Kind::Quorum(quorum)) => {
                 quorum.delivery_counts.came_back(entry.position(), has_failed);
             }
-            Some(Kind::Classic) if rules.counts_failures_only && has_failed => {
+            Some(Kind::Classic) if profile.classic_counts_failures && has_failed => {
                 entry = entry.failed();
             }
             Some(Kind::Classic | Kind::Stream(_)) | None => {}
@@ -282,7 +282,7 @@ impl Broker {
                 self.tell_of(key, entry.position(), |queue| Fate::Returned { queue, why });
             }
         }
-        let counts_failures = self.profile().quorum.counts_failures_only;
+        let counts_failures = self.profile().classic_counts_failures;
         let queue = self.queue_mut(key);
         queue.touch(now);
         match &queue.cold.kind {
@@ -313,9 +313,8 @@ impl Broker {
         why: Return,
         returned_at: Instant,
     ) -> usize {
-        // Before RabbitMQ 4, credit is returned twice for a delivery that dies.
         let mut died = 0;
-        let refunds_dead_twice = self.profile().quorum.knows_consumers_by_tag;
+        let refunds_dead_twice = self.profile().quorum.refunds_dead_twice;
         let counts_failures_only = self.profile().quorum.counts_failures_only;
         let has_failed = match why {
             Return::Requeued(outcome) => counts_failures_only && outcome == Outcome::Failed,

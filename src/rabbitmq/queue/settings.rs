@@ -87,9 +87,9 @@ pub(crate) struct Settings {
     pub(crate) has_negative_delivery_limit: bool,
     /// Whether a rejected message of a quorum queue goes to the end; the version decides that.
     pub(crate) moves_rejected_to_end: bool,
-    /// How long a delivery may be unacknowledged, since RabbitMQ 4.
+    /// How long a delivery may be unacknowledged, if the version lets a queue say so.
     pub(crate) consumer_timeout: Option<Duration>,
-    /// The delays before returned messages are delivered again, since 4.3.
+    /// The delays before returned messages are delivered again, if the version has them.
     pub(crate) delayed_retry: Option<DelayedRetry>,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_segment_bytes: Option<u64>,
@@ -284,32 +284,38 @@ const COMPARED_OF_QUORUM: &[&str] = &[
     "x-queue-leader-locator",
 ];
 
-/// The types of queue that take an argument in each generation of versions.
+/// A fact about settings.
+type Fact = fn(&SettingRules) -> bool;
+
+/// The types of queue that take an argument: always, and if a fact holds.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
-    with_mirroring: u8,
-    since_4_0: u8,
-    since_4_3: u8,
+    always: u8,
+    further: u8,
+    fact: Fact,
 }
 
 impl Taken {
     const fn always(types: u8) -> Taken {
-        Taken { with_mirroring: types, since_4_0: types, since_4_3: types }
+        Taken { always: types, further: 0, fact: |_| false }
     }
 
-    const fn since_4_3(types: u8) -> Taken {
-        Taken { with_mirroring: 0, since_4_0: 0, since_4_3: types }
+    const fn by_fact(fact: Fact, types: u8) -> Taken {
+        Taken { always: 0, further: types, fact }
+    }
+
+    const fn also(self, fact: Fact, types: u8) -> Taken {
+        Taken { always: self.always, further: types, fact }
     }
 
     /// The bits of the types in this version.
     fn by(self, rules: &SettingRules) -> u8 {
-        match (rules.has_those_of_4_0, rules.has_those_of_4_3) {
-            (_, true) => self.since_4_3,
-            (true, false) => self.since_4_0,
-            (false, false) => self.with_mirroring,
-        }
+        if (self.fact)(rules) { self.always | self.further } else { self.always }
     }
 }
+
+/// The queues that take the arguments of delayed retries.
+const DELAYED: Taken = Taken::by_fact(|rules| rules.has_delayed_retries, QUORUM);
 
 /// The arguments of queues, in the order in which the server compares and checks them: name, types
 /// of queue that take it, permitted values.
@@ -332,27 +338,36 @@ const ARGUMENTS: &[(&str, Taken, Check)] = &[
     ("x-queue-mode", Taken::always(CLASSIC), Check::Mode),
     ("x-queue-version", Taken::always(CLASSIC), Check::Version),
     ("x-single-active-consumer", Taken::always(CLASSIC | QUORUM), Check::Bool),
-    ("x-consumer-timeout", Taken::since_4_3(QUORUM), Check::NonNegative),
-    ("x-consumer-disconnected-timeout", Taken::since_4_3(QUORUM), Check::NonNegative),
+    (
+        "x-consumer-timeout",
+        Taken::by_fact(|rules| rules.consumers_have_timeouts, QUORUM),
+        Check::NonNegative,
+    ),
+    (
+        "x-consumer-disconnected-timeout",
+        Taken::by_fact(|rules| rules.has_disconnected_timeouts, QUORUM),
+        Check::NonNegative,
+    ),
     ("x-queue-type", Taken::always(CLASSIC | QUORUM | STREAM), Check::Text),
     ("x-quorum-initial-group-size", Taken::always(QUORUM), Check::Positive),
     ("x-max-age", Taken::always(STREAM), Check::Age),
     ("x-stream-max-segment-size-bytes", Taken::always(STREAM), Check::SegmentSize),
-    ("x-stream-filter-size-bytes", Taken::since_4_3(STREAM), Check::NonNegative),
+    (
+        "x-stream-filter-size-bytes",
+        Taken::by_fact(|rules| rules.checks_filter_sizes, STREAM),
+        Check::NonNegative,
+    ),
     ("x-initial-cluster-size", Taken::always(STREAM), Check::Positive),
     (
         "x-queue-leader-locator",
-        Taken {
-            with_mirroring: QUORUM | STREAM,
-            since_4_0: CLASSIC | QUORUM | STREAM,
-            since_4_3: CLASSIC | QUORUM | STREAM,
-        },
+        Taken::always(QUORUM | STREAM)
+            .also(|rules| rules.classic_queues_have_leader_locators, CLASSIC),
         Check::Locator,
     ),
     ("x-delivery-limit", Taken::always(QUORUM), Check::Any),
-    ("x-delayed-retry-type", Taken::since_4_3(QUORUM), Check::Any),
-    ("x-delayed-retry-min", Taken::since_4_3(QUORUM), Check::Any),
-    ("x-delayed-retry-max", Taken::since_4_3(QUORUM), Check::Any),
+    ("x-delayed-retry-type", DELAYED, Check::Any),
+    ("x-delayed-retry-min", DELAYED, Check::Any),
+    ("x-delayed-retry-max", DELAYED, Check::Any),
     ("x-queue-master-locator", Taken::always(CLASSIC), Check::MasterLocator),
 ];
 
