@@ -171,6 +171,57 @@ fn a_delayed_message_keeps_its_count_over_a_restart() {
     }
 }
 
+#[test]
+fn a_delayed_message_counts_in_the_length_of_its_queue_but_is_not_ready() {
+    let mut server = server_with(&["a", "b", "c"], delayed(60));
+    server.send(CH, get("q"));
+    server.nack(CH, 1);
+    server.send(CH, get("q"));
+    let row = &server.broker.list_queues()[0];
+    let counts = (row.messages_ready, row.messages_unacknowledged, row.messages_delayed);
+    assert_eq!((counts, row.messages()), ((1, 1, 1), 3));
+    assert_eq!(server.broker.overview().queue_totals.messages, 3);
+    assert_eq!(server.send(OTHER, purge("q")), ["2/1 queue.purge-ok 2"]);
+}
+
+#[test]
+fn a_length_limit_counts_delayed_messages_and_drops_ready_ones() {
+    let mut server = server_with(&["a", "b"], delayed(60).with("x-max-length", 2));
+    server.send(CH, get("q"));
+    server.publish("q", "c");
+    server.nack(CH, 1);
+    assert_eq!(server.send(OTHER, get("q")), ["2/1 get c 0"], "b was dropped");
+    server.send(OTHER, nack(1, false, true));
+    server.publish("q", "d");
+    server.wait(60 * SECOND);
+    assert_eq!(server.contents("q"), ["aR", "cR"]);
+}
+
+#[test]
+fn a_length_limit_in_bytes_counts_delayed_messages_too() {
+    let mut server = server_with(&["aaaaa"], delayed(60).with("x-max-length-bytes", 30));
+    server.send(CH, get("q"));
+    server.nack(CH, 1);
+    server.publish("q", &"b".repeat(29));
+    server.publish("q", "c");
+    server.wait(60 * SECOND);
+    assert_eq!(server.contents("q"), ["aaaaaR", "c"]);
+}
+
+#[test]
+fn a_queue_full_of_delayed_messages_refuses_more() {
+    let arguments = delayed(60).with("x-max-length", 1).with("x-overflow", "reject-publish");
+    let mut server = server_with(&["a"], arguments);
+    server.send(CH, get("q"));
+    server.nack(CH, 1);
+    server.send(CH, confirm_select());
+    // A quorum queue refuses only when it is over its limit.
+    server.publish("q", "b");
+    server.publish("q", "c");
+    server.wait(60 * SECOND);
+    assert_eq!(server.contents("q"), ["aR", "b"]);
+}
+
 /// A step: what happens, on which channel, and a number.
 type Step = (u8, u8, u8);
 

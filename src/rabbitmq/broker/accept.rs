@@ -34,7 +34,7 @@ impl Broker {
         }
         queue.counts.publish += 1;
         if !queue.is_plain {
-            let (length, bytes) = (queue.ready.len() as u64, queue.ready.bytes());
+            let (length, bytes) = (queue.limited_length(), queue.limited_bytes());
             match &mut queue.cold.kind {
                 Kind::Classic => {}
                 Kind::Quorum(quorum) => {

@@ -38,13 +38,13 @@ use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use crate::rabbitmq::protocol::method::{Event, Output};
 use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::delays::Delays;
 use crate::rabbitmq::queue::journal::{Crash, Journal};
-use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::lineup::Lineup;
 use crate::rabbitmq::queue::ring::Ring;
 use crate::rabbitmq::stats::{MessageStats, Published};
 use crate::sort::{sort_by, sort_by_key};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How a broker goes down.
 #[derive(Clone, Copy, Debug)]
@@ -130,9 +130,8 @@ impl Broker {
 
     /// Arms the timers of the delays that are not over.
     fn arm_delays(&mut self, now: Instant, key: QueueKey) {
-        let Kind::Quorum(quorum) = &self.queue_mut(key).cold.kind else { return };
-        let due: BTreeSet<Instant> = quorum.delayed.keys().map(|(due, _)| *due).collect();
-        for at in due.into_iter().filter(|at| *at > now) {
+        let moments = self.queue_mut(key).cold.kind.delays().map(Delays::moments);
+        for at in moments.into_iter().flatten().filter(|at| *at > now) {
             self.timers.set(at, Timer::Queue(key, OfQueue::Delayed));
         }
     }
@@ -253,7 +252,7 @@ impl Broker {
             contents.retain(|entry| journal.has(crash, entry));
             sort_by_key(&mut contents, Entry::position);
             match queue.cold.kind.quorum_mut() {
-                Some(quorum) => quorum.delayed.retain(|_, entry| journal.has(crash, entry)),
+                Some(quorum) => quorum.delayed.retain(|entry| journal.has(crash, entry)),
                 None => contents = contents.into_iter().map(Entry::again).collect(),
             }
             queue.cold.expiries.append(journal.take_expiries());

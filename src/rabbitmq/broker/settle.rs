@@ -367,8 +367,9 @@ impl Broker {
     /// Keeps a returned message of a quorum queue until it is due.
     fn delay(&mut self, due: Instant, key: QueueKey, entry: Entry) {
         let queue = self.queue_mut(key);
+        let bytes = queue.ready.size(&entry);
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
-            quorum.delayed.insert((due, entry.position()), entry);
+            quorum.delayed.insert(due, entry, bytes);
             self.timers.set(due, Timer::Queue(key, OfQueue::Delayed));
         }
     }
@@ -388,10 +389,8 @@ impl Broker {
     pub(super) fn return_delayed(&mut self, now: Instant, key: QueueKey) {
         while let Some(queue) = self.queues.get_mut(key)
             && let Some(quorum) = queue.cold.kind.quorum_mut()
-            && let Some(first) = quorum.delayed.first_entry()
-            && first.key().0 <= now
+            && let Some(entry) = quorum.delayed.pop_due(now)
         {
-            let entry = first.remove();
             let (old, position) = (entry.position(), quorum.take_front());
             quorum.delivery_counts.moved(old, position);
             if let Some(at) = queue.cold.expiries.remove(&entry) {

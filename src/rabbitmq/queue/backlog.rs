@@ -263,7 +263,7 @@ impl Backlog {
 
     /// The bytes that a message counts: those of its body, and if the queue counts them, also those
     /// of its properties.
-    fn size(&self, entry: &Entry) -> u64 {
+    pub(crate) fn size(&self, entry: &Entry) -> u64 {
         let properties = match &self.rest {
             Some(rest) if rest.counts_properties => entry.message.properties().encoded_len(),
             Some(_) | None => 0,

@@ -6,6 +6,7 @@
 //! answer every question before it compiles.
 
 use super::backlog::FIRST_OF_QUORUM;
+use super::delays::Delays;
 use super::quorum::Quorum;
 use super::settings::Settings;
 use super::stream::Stream;
@@ -62,11 +63,15 @@ impl Kind {
 
     /// Messages that wait for their next delivery.
     pub(crate) fn delayed(&self) -> impl Iterator<Item = &Entry> {
-        let delayed = match self {
-            Kind::Quorum(quorum) => Some(quorum.delayed.values()),
+        self.delays().into_iter().flat_map(Delays::iter)
+    }
+
+    /// The messages that wait for their next delivery, if the kind delays messages.
+    pub(crate) fn delays(&self) -> Option<&Delays> {
+        match self {
+            Kind::Quorum(quorum) => Some(&quorum.delayed),
             Kind::Classic | Kind::Stream(_) => None,
-        };
-        delayed.into_iter().flatten()
+        }
     }
 
     fn is_classic(&self) -> bool {

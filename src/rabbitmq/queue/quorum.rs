@@ -14,6 +14,7 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's behaviour.
 
+use super::delays::Delays;
 use super::settings::Settings;
 use crate::Instant;
 use crate::rabbitmq::key::ConsumerKey;
@@ -51,8 +52,8 @@ pub(crate) struct Quorum {
     pub(crate) quiescing: Option<ConsumerKey>,
     /// Consumers that get nothing any more, because they requeued such a delivery.
     pub(crate) forgotten: BTreeSet<ConsumerKey>,
-    /// Messages that wait for their next delivery, by when they are due.
-    pub(crate) delayed: BTreeMap<(Instant, Position), Entry>,
+    /// Messages that wait for their next delivery.
+    pub(crate) delayed: Delays,
     /// Messages that consumers held when the broker went down, in the order of delivery. Until it
     /// starts they are with those that are ready.
     pub(crate) held: Vec<Position>,
@@ -77,7 +78,7 @@ impl Quorum {
             last_serial: 0,
             quiescing: None,
             forgotten: BTreeSet::new(),
-            delayed: BTreeMap::new(),
+            delayed: Delays::default(),
             held: Vec::new(),
             stopped_at: None,
             kept_dead_letters: 0,
@@ -144,7 +145,7 @@ impl Quorum {
         self.quiescing = None;
         self.held = held;
         self.stopped_at = stopped_at;
-        let kept = left.iter().chain(self.delayed.values()).map(Entry::position);
+        let kept = left.iter().chain(self.delayed.iter()).map(Entry::position);
         self.delivery_counts.keep_only(kept);
     }
 
