@@ -272,8 +272,7 @@ fn check_consume_arguments(
     let expected_integer =
         |value: &FieldValue| format!("\"expected integer, got {}\"", value.type_name());
     let foreign = foreign_arguments(kind, rules);
-    // Since 4.0 the values of foreign arguments are not looked at.
-    let is_checked = |name: &&str| rules.has_mirroring || !foreign.contains(name);
+    let is_checked = |name: &&str| rules.checks_foreign_values || !foreign.contains(name);
     if let Some(value) = Some("x-priority").filter(is_checked).and_then(|name| arguments.get(name))
         && value.as_integer().is_none()
     {

@@ -107,9 +107,9 @@ impl Settings {
             let argument = arguments.get(&format!("x-{key}"));
             effective(key, argument, policy, operator)
         };
-        let limit = match rules.has_mirroring {
-            true => get("delivery-limit"),
-            false => largest_if_negative("delivery-limit", arguments, policy, operator),
+        let limit = match rules.takes_negative_delivery_limits {
+            true => largest_if_negative("delivery-limit", arguments, policy, operator),
+            false => get("delivery-limit"),
         };
         let integer = |key: &str| get(key)?.as_integer().and_then(|n| u64::try_from(n).ok());
         let time = |key: &str| integer(key).map(Duration::from_millis);
@@ -433,8 +433,7 @@ pub(crate) fn check_arguments(
             return Err(invalid("x-queue-type", &why));
         }
     };
-    // 3.10 looks at the names first, later versions at the values of what the type takes.
-    if rules.has_mirroring {
+    if rules.checks_names_first {
         check_names(kind, &what, arguments, rules)?;
     }
     let bit = bit(kind);
@@ -451,14 +450,13 @@ pub(crate) fn check_arguments(
             BadValue::Refused(text) => invalid(argument, &text),
         })?;
     }
-    if !rules.has_mirroring {
+    if !rules.checks_names_first {
         check_names(kind, &what, arguments, rules)?;
     }
     Ok(kind)
 }
 
-/// Refuses arguments that only queues of other types take. 3.10 looks for them in the order of its
-/// own table, later versions in the client's order.
+/// Refuses arguments that only queues of other types take.
 fn check_names(
     kind: QueueType,
     what: &str,
@@ -470,7 +468,7 @@ fn check_names(
         let types = row.map_or(0, |row| row.1.by(rules));
         types != 0 && types & bit(kind) == 0
     };
-    let foreign = match rules.has_mirroring {
+    let foreign = match rules.checks_names_first {
         true => {
             let names = ARGUMENTS.iter().map(|row| row.0);
             let mut given = names.filter(|name| arguments.get(name).is_some());
@@ -568,7 +566,7 @@ fn check_value(
             _ => Err("invalid_queue_locator_arg".into()),
         },
         Check::MasterLocator => match value.as_str() {
-            _ if !rules.has_mirroring => Ok(()),
+            _ if !rules.master_locator.checks_argument => Ok(()),
             Some("client-local" | "min-masters" | "random") => Ok(()),
             // The server crashes over an unknown locator.
             _ => Err(BadValue::Crashes),

@@ -206,8 +206,18 @@ pub(crate) struct SettingRules {
     pub(crate) has_target_group_sizes: bool,
     /// Whether a classic queue takes `x-queue-leader-locator`, too.
     pub(crate) classic_queues_have_leader_locators: bool,
-    /// Whether a policy may set a negative delivery limit.
+    /// Whether a policy may set a negative delivery limit. If any source sets one, the largest
+    /// limit counts.
     pub(crate) takes_negative_delivery_limits: bool,
+    /// Whether a declaration checks the names of its arguments first, in the server's order;
+    /// otherwise their values first, and then the names in the client's order.
+    pub(crate) checks_names_first: bool,
+    /// Whether the value of a consumer's argument is checked even if its queue does not take it.
+    pub(crate) checks_foreign_values: bool,
+    /// Whether a policy with a limit of memory applies to classic queues.
+    pub(crate) classic_queues_know_memory_limits: bool,
+    /// Whether a policy may apply to the queues of one type.
+    pub(crate) policies_name_queue_types: bool,
     /// Whether operators may set `overflow`, `queue-version` and `queue-master-locator`, too.
     pub(crate) operators_set_more: bool,
     /// Whether messages that return to a quorum queue may be delayed.
@@ -222,12 +232,14 @@ pub(crate) struct SettingRules {
     pub(crate) refuses_unreadable_ages: bool,
 }
 
-/// How a policy's key `queue-master-locator` is checked.
+/// How the key `queue-master-locator` of policies is checked.
 #[derive(Debug)]
 pub(crate) struct MasterLocator {
     pub(crate) names: &'static [&'static str],
     /// The words that follow any other value in the server's refusal.
     pub(crate) refusal: &'static str,
+    /// Whether the argument of that name is checked, too.
+    pub(crate) checks_argument: bool,
     /// Whether it is checked before the other keys.
     pub(crate) is_checked_first: bool,
 }
