@@ -113,6 +113,7 @@ fn a_late_consumer_that_subscribes_again_has_all_of_its_credit() {
     server.qos(CH, 2, false);
     time_out(&mut server, 2);
     assert_eq!(server.send(CH, cancel("late")), ["basic.cancel-ok late"]);
+    assert_eq!(server.send(OTHER, passive("q")), ["2/1 declare-ok q 3 0"]);
     assert_eq!(server.consume(CH, "q", "late"), ["late<-aR", "late<-bR"]);
     assert_eq!(server.broker.check_invariants(), Ok(()));
 }

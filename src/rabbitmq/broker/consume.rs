@@ -6,6 +6,7 @@ use crate::Instant;
 use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::consumer::Consumer;
 use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, ReplyConsumer};
+use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::ChannelId;
@@ -225,7 +226,7 @@ impl Broker {
 
     /// Number of consumers of a queue, as a declaration counts them. A stream has none. A quorum
     /// queue counts cancelled consumers and fetches as long as one of their deliveries is
-    /// unacknowledged, and does not count consumers that stand by.
+    /// unacknowledged and was not taken back, and does not count consumers that stand by.
     pub(super) fn counted_consumers(&self, key: QueueKey) -> usize {
         let Some(queue) = self.queues.get(key) else { return 0 };
         match &queue.cold.kind {
@@ -233,7 +234,10 @@ impl Broker {
             Kind::Stream(_) => 0,
             Kind::Quorum(_) => {
                 let (mut fetched, mut cancelled) = (0, BTreeSet::new());
-                for unacked in self.held_by_clients().filter(|unacked| unacked.queue == key) {
+                let is_held = |unacked: &&Unacked| {
+                    unacked.queue == key && !queue.cold.kind.has_released(&unacked.entry)
+                };
+                for unacked in self.held_by_clients().filter(is_held) {
                     match unacked.consumer {
                         None => fetched += 1,
                         Some(consumer) if self.consumers.get(consumer).is_none() => {
