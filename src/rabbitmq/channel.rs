@@ -20,6 +20,7 @@ use crate::rabbitmq::channel::transaction::Transaction;
 use crate::rabbitmq::channel::unacked::{Unacked, UnackedTable};
 use crate::rabbitmq::key::{ConsumerKey, QueueKey, Stored, marker};
 use crate::rabbitmq::protocol::id::ChannelId;
+use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::tags::Tags;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -168,16 +169,24 @@ impl Channel {
         }
     }
 
-    /// Gives a consumer the deliveries of cancelled consumers that had its tag on this queue.
-    /// Returns their number.
-    pub(crate) fn take_over(&mut self, queue: QueueKey, tag: &str, to: ConsumerKey) -> usize {
+    /// Gives a consumer the deliveries of cancelled consumers that had its tag on this queue, but
+    /// for those that the queue has taken back. Returns their number.
+    pub(crate) fn take_over(
+        &mut self,
+        queue: QueueKey,
+        tag: &str,
+        to: ConsumerKey,
+        is_released: impl Fn(&Entry) -> bool,
+    ) -> usize {
         let cancelled = self.cancelled().iter().filter(|former| former.tag == tag);
         let former: Vec<ConsumerKey> = cancelled.map(|former| former.key).collect();
         if former.is_empty() {
             return 0;
         }
         let is_of_former = |unacked: &Unacked| {
-            unacked.queue == queue && unacked.consumer.is_some_and(|c| former.contains(&c))
+            unacked.queue == queue
+                && unacked.consumer.is_some_and(|c| former.contains(&c))
+                && !is_released(&unacked.entry)
         };
         let settled = self.transaction.iter_mut().flat_map(|t| &mut t.settled);
         let settled = settled.flat_map(|settled| &mut settled.taken).map(|(_, unacked)| unacked);

@@ -11,13 +11,15 @@
 //!
 //! Start with [`Queue`]. In this module: `kind` (what classic queues, quorum queues and streams do
 //! differently), `quorum` and `stream` (their state), `backlog` (ready messages), `pages` (its far
-//! end), `ring` (consumers that take turns), `lineup` (consumers in an order), `journal` (what a
-//! crash leaves), `expiry` (times to live), `settings` (arguments and policies), `dead_letter`.
+//! end), `delays` (messages that wait before they are ready again), `ring` (consumers that take
+//! turns), `lineup` (consumers in an order), `journal` (what a crash leaves), `expiry` (times to
+//! live), `settings` (arguments and policies), `dead_letter`.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/queues>.
 
 pub(crate) mod backlog;
 pub(crate) mod dead_letter;
+pub(crate) mod delays;
 pub(crate) mod expiry;
 pub(crate) mod journal;
 pub(crate) mod kind;
@@ -38,6 +40,7 @@ use crate::rabbitmq::protocol::method::QueueOptions;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue, check_same_argument};
 use crate::rabbitmq::queue::backlog::Backlog;
+use crate::rabbitmq::queue::delays::Delays;
 use crate::rabbitmq::queue::expiry::Expiries;
 use crate::rabbitmq::queue::journal::Journal;
 use crate::rabbitmq::queue::kind::Kind;
@@ -152,7 +155,7 @@ impl Queue {
         let levels = levels.and_then(|levels| u8::try_from(levels).ok()).unwrap_or(0);
         let ready = match &kind {
             Kind::Classic => Backlog::with_levels(levels),
-            Kind::Quorum(quorum) => Backlog::of_quorum(quorum.rules.priorities),
+            Kind::Quorum(quorum) => Backlog::of_quorum(quorum.rules),
             Kind::Stream(_) => Backlog::default(),
         };
         let cold = Cold {
@@ -282,6 +285,16 @@ impl Queue {
     pub(crate) fn ready_count(&self) -> u32 {
         let streamed = self.cold.kind.stream().map_or(0, |stream| stream.log.len());
         u32::try_from(self.ready.len() as u64 + streamed).unwrap_or(u32::MAX)
+    }
+
+    /// Number of messages that its length limits count: those that are ready or delayed.
+    pub(crate) fn limited_length(&self) -> u64 {
+        (self.ready.len() + self.cold.kind.delays().map_or(0, Delays::len)) as u64
+    }
+
+    /// Bytes of the messages that its length limits count.
+    pub(crate) fn limited_bytes(&self) -> u64 {
+        self.ready.bytes() + self.cold.kind.delays().map_or(0, Delays::bytes)
     }
 
     pub(crate) fn take_position(&mut self) -> Position {

@@ -11,7 +11,8 @@ mod profiles;
 
 use crate::unknown_version::UnknownVersion;
 pub(crate) use facts::{
-    ChannelLimit, MasterLocator, Priorities, Profile, Quorum, SettingRules, Texts,
+    ChannelLimit, CommitWithoutQueue, MasterLocator, Priorities, Profile, Quorum, SettingRules,
+    Streams, Texts,
 };
 
 /// The version of RabbitMQ that a broker imitates, where versions differ in a way that users can

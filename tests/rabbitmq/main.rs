@@ -34,4 +34,5 @@ mod refusals;
 mod short_strings;
 mod storm;
 mod support;
+mod timeouts;
 mod version;

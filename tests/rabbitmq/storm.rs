@@ -126,7 +126,15 @@ impl Storm {
         let names = Stream::seeded(1, Site::new("test.names"), 0);
         let options =
             BrokerOptions::default().with_version(version).with_sync_time(Duration::from_millis(3));
+        let options = options.with_consumer_timeout(Some(Duration::from_secs(10)));
         let mut server = ByteServer::new(Broker::new(options, names));
+        // Only 4.3 knows these keys.
+        let late = FieldTable::new()
+            .with("consumer-timeout", 1_500)
+            .with("delayed-retry-type", "all")
+            .with("delayed-retry-min", 700);
+        let late = Policy::new("late", "^[ab]$", late);
+        let _ = server.machine_mut().set_policy(Instant::ZERO, "/", late);
         if tells {
             server.tell_stories();
         }
@@ -243,12 +251,16 @@ fn method(step: &Step) -> Option<Method> {
     let delivery_tag = DeliveryTag(a % 6);
     Some(match step.what {
         0..=39 => {
+            let mut arguments = arguments(c);
+            if c >> 60 < 4 {
+                arguments.insert("x-queue-type", "quorum");
+            }
             let options = QueueOptions {
                 passive: a % 9 == 0,
                 durable: b & 1 != 0,
                 exclusive: b & 14 == 2,
                 auto_delete: b & 48 == 16,
-                arguments: arguments(c),
+                arguments,
             };
             Method::QueueDeclare { queue: name(d).into(), options, no_wait }
         }

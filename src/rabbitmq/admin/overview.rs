@@ -1,6 +1,7 @@
 //! The broker as a whole, as the management API's `/api/overview` summarizes it.
 
 use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::queue::delays::Delays;
 use crate::rabbitmq::stats::MessageStats;
 
 /// Number of objects of each kind (`object_totals`).
@@ -53,10 +54,11 @@ impl Broker {
         for (_, queue) in self.queues.iter() {
             queue_totals.messages_ready += queue.ready_count() as usize;
             queue_totals.messages_unacknowledged += queue.unacked as usize;
+            queue_totals.messages += queue.cold.kind.delays().map_or(0, Delays::len);
             // A message in a queue was counted when it was published to an exchange.
             message_stats += MessageStats { publish: 0, ..queue.stats() };
         }
-        queue_totals.messages = queue_totals.messages_ready + queue_totals.messages_unacknowledged;
+        queue_totals.messages += queue_totals.messages_ready + queue_totals.messages_unacknowledged;
         let exchanges = self.exchanges.iter().map(|(_, exchange)| exchange.published);
         let defaults = self.vhosts.iter().map(|(_, vhost)| vhost.published);
         exchanges.chain(defaults).for_each(|published| message_stats += published.stats());

@@ -13,6 +13,7 @@ use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::delays::Delays;
 use crate::rabbitmq::stats::MessageStats;
 use crate::rabbitmq::vhost::policy::merged;
 use crate::sort::sort_by;
@@ -54,6 +55,8 @@ pub struct QueueRow {
     pub messages_ready: usize,
     /// Number of messages that were delivered and not acknowledged.
     pub messages_unacknowledged: usize,
+    /// Number of messages of a quorum queue whose next delivery is delayed.
+    pub messages_delayed: usize,
     /// Bytes of the bodies of ready messages; for a stream, of its records.
     pub message_bytes_ready: u64,
     /// Number of its consumers.
@@ -66,7 +69,7 @@ impl QueueRow {
     /// Number of all its messages, ready or not.
     #[must_use]
     pub fn messages(&self) -> usize {
-        self.messages_ready + self.messages_unacknowledged
+        self.messages_ready + self.messages_unacknowledged + self.messages_delayed
     }
 }
 
@@ -132,6 +135,7 @@ impl Broker {
             single_active_consumer: consumer(queue.single_active()),
             messages_ready: queue.ready_count() as usize,
             messages_unacknowledged: queue.unacked as usize,
+            messages_delayed: cold.kind.delays().map_or(0, Delays::len),
             message_bytes_ready: queue.ready.bytes() + streamed,
             consumers: queue.consumer_count(),
             message_stats: queue.stats(),

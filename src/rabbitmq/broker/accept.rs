@@ -34,7 +34,7 @@ impl Broker {
         }
         queue.counts.publish += 1;
         if !queue.is_plain {
-            let (length, bytes) = (queue.ready.len() as u64, queue.ready.bytes());
+            let (length, bytes) = (queue.limited_length(), queue.limited_bytes());
             match &mut queue.cold.kind {
                 Kind::Classic => {}
                 Kind::Quorum(quorum) => {
@@ -213,7 +213,7 @@ fn inherit(
             entry.again()
         }
         // A classic queue does not say so of a message that a consumer takes at once.
-        Kind::Classic if profile.quorum.counts_failures_only && !is_taken => entry.again(),
+        Kind::Classic if profile.classic_counts_failures && !is_taken => entry.again(),
         Kind::Classic | Kind::Stream(_) => entry,
     }
 }

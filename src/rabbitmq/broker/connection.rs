@@ -270,7 +270,7 @@ impl Broker {
     fn return_entries(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
         let Some(queue) = self.queues.get_mut(key) else { return };
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
-            entries.retain(|entry| quorum.released.remove(&entry.position()).is_none());
+            quorum.leave_out_released(&mut entries);
         }
         queue.unacked -= entries.len() as u32;
         let is_sorted = entries.is_sorted_by_key(Entry::position);
@@ -288,9 +288,8 @@ impl Broker {
         let mut left: BTreeMap<QueueKey, Vec<Ended>> = BTreeMap::new();
         let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
         // The server asks a quorum queue for one channel after the other, in an unspecified order.
-        // This broker begins with the last, or since RabbitMQ 4 with the first.
         let mut keys = keys.to_vec();
-        if self.profile().quorum.knows_consumers_by_tag {
+        if !self.profile().ends_first_channel_first {
             keys.reverse();
         }
         for key in keys {

@@ -6,6 +6,7 @@ use crate::Instant;
 use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::consumer::Consumer;
 use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, ReplyConsumer};
+use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::ChannelId;
@@ -159,7 +160,10 @@ impl Broker {
             .channels
             .get_mut(channel)
             .expect("a consumer is removed before its channel closes");
-        channel.take_over(consumer.queue, &consumer.tag, key)
+        let kind = self.queues.get(consumer.queue).map(|queue| &queue.cold.kind);
+        channel.take_over(consumer.queue, &consumer.tag, key, |entry| {
+            kind.is_some_and(|kind| kind.has_released(entry))
+        })
     }
 
     /// Ends a consumer (`basic.cancel`). Its unacknowledged deliveries stay with the channel.
@@ -222,7 +226,7 @@ impl Broker {
 
     /// Number of consumers of a queue, as a declaration counts them. A stream has none. A quorum
     /// queue counts cancelled consumers and fetches as long as one of their deliveries is
-    /// unacknowledged, and does not count consumers that stand by.
+    /// unacknowledged and was not taken back, and does not count consumers that stand by.
     pub(super) fn counted_consumers(&self, key: QueueKey) -> usize {
         let Some(queue) = self.queues.get(key) else { return 0 };
         match &queue.cold.kind {
@@ -230,7 +234,10 @@ impl Broker {
             Kind::Stream(_) => 0,
             Kind::Quorum(_) => {
                 let (mut fetched, mut cancelled) = (0, BTreeSet::new());
-                for unacked in self.held_by_clients().filter(|unacked| unacked.queue == key) {
+                let is_held = |unacked: &&Unacked| {
+                    unacked.queue == key && !queue.cold.kind.has_released(&unacked.entry)
+                };
+                for unacked in self.held_by_clients().filter(is_held) {
                     match unacked.consumer {
                         None => fetched += 1,
                         Some(consumer) if self.consumers.get(consumer).is_none() => {
@@ -269,8 +276,7 @@ fn check_consume_arguments(
     let expected_integer =
         |value: &FieldValue| format!("\"expected integer, got {}\"", value.type_name());
     let foreign = foreign_arguments(kind, rules);
-    // Since 4.0 the values of foreign arguments are not looked at.
-    let is_checked = |name: &&str| rules.has_mirroring || !foreign.contains(name);
+    let is_checked = |name: &&str| rules.checks_foreign_values || !foreign.contains(name);
     if let Some(value) = Some("x-priority").filter(is_checked).and_then(|name| arguments.get(name))
         && value.as_integer().is_none()
     {

@@ -92,16 +92,14 @@ impl Broker {
     fn timeout_of(&self, unacked: &Unacked) -> Option<Duration> {
         let queue = self.queues.get(unacked.queue)?;
         match &queue.cold.kind {
-            Kind::Quorum(quorum) if quorum.released.contains_key(&unacked.entry.position()) => {
-                return None;
-            }
+            kind if kind.has_released(&unacked.entry) => return None,
             Kind::Classic | Kind::Stream(_) if self.profile().times_out_in_quorum_queues_only => {
                 return None;
             }
             Kind::Classic | Kind::Stream(_) | Kind::Quorum(_) => {}
         }
         let consumer = unacked.consumer.and_then(|consumer| self.consumers.get(consumer));
-        own_timeout(queue, consumer).or(self.options.consumer_timeout())
+        own_timeout(queue, consumer, &self.options).or(self.options.consumer_timeout())
     }
 
     fn close_late_channel(&mut self, now: Instant, key: ChannelKey, millis: &str) {

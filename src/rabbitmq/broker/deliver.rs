@@ -217,7 +217,7 @@ impl Broker {
         let channel =
             self.channels.get_mut(key).expect("a message is delivered on an open channel only");
         let own = self.queues.get(unacked.queue).filter(|queue| !queue.is_plain);
-        let own = own.and_then(|queue| own_timeout(queue, None));
+        let own = own.and_then(|queue| own_timeout(queue, None, &self.options));
         channel.unacked.push(now, tag, unacked);
         if let Some(timeout) = own {
             watch_until(now.saturating_add(timeout), key, channel, &mut self.timers);
@@ -351,7 +351,7 @@ impl Delivery<'_> {
             watch(consumer.channel, channel, options, timers);
         }
         if !queue.is_plain
-            && let Some(timeout) = own_timeout(queue, Some(consumer))
+            && let Some(timeout) = own_timeout(queue, Some(consumer), options)
         {
             watch_until(now.saturating_add(timeout), consumer.channel, channel, timers);
         }
@@ -403,9 +403,14 @@ fn watch(key: ChannelKey, channel: &mut Channel, options: &BrokerOptions, timers
 }
 
 /// Returns how long a delivery may be unacknowledged, if its consumer or its queue says so.
-pub(super) fn own_timeout(queue: &Queue, consumer: Option<&Consumer>) -> Option<Duration> {
+pub(super) fn own_timeout(
+    queue: &Queue,
+    consumer: Option<&Consumer>,
+    options: &BrokerOptions,
+) -> Option<Duration> {
+    let rules = &options.version().profile().settings;
     let argument = consumer.and_then(|consumer| consumer.arguments().get("x-consumer-timeout"));
-    let argument = argument.filter(|_| queue.cold.kind.takes_consumer_timeouts());
+    let argument = argument.filter(|_| queue.cold.kind.takes_consumer_timeouts(rules));
     let millis = argument.and_then(FieldValue::as_integer).and_then(|n| u64::try_from(n).ok());
     millis.map(Duration::from_millis).or(queue.cold.settings.consumer_timeout)
 }

@@ -9,7 +9,6 @@ use crate::invariant::ensure;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::queue::Queue;
-use crate::rabbitmq::queue::kind::Kind;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,11 +38,7 @@ impl Broker {
         let mut held: BTreeMap<QueueKey, Vec<&Entry>> = BTreeMap::new();
         for unacked in self.held_by_clients() {
             let queue = self.queues.get(unacked.queue);
-            let is_released = |kind: &Kind| match kind {
-                Kind::Quorum(quorum) => quorum.released.contains_key(&unacked.entry.position()),
-                Kind::Classic | Kind::Stream(_) => false,
-            };
-            if queue.is_some_and(|queue| is_released(&queue.cold.kind)) {
+            if queue.is_some_and(|queue| queue.cold.kind.has_released(&unacked.entry)) {
                 continue;
             }
             held.entry(unacked.queue).or_default().push(&unacked.entry);
@@ -221,11 +216,7 @@ impl Broker {
         queue.ready.check()?;
         if cold.kind.stream().is_none() {
             let held = held.iter().copied().map(Cow::Borrowed);
-            let delayed = match &cold.kind {
-                Kind::Quorum(quorum) => Some(quorum.delayed.values()),
-                Kind::Classic | Kind::Stream(_) => None,
-            };
-            let delayed = delayed.into_iter().flatten().map(Cow::Borrowed);
+            let delayed = cold.kind.delayed().map(Cow::Borrowed);
             let expiring = queue.ready.iter().chain(held).chain(delayed).filter(|e| e.expires());
             let mut count = 0;
             for entry in expiring {

@@ -3,7 +3,8 @@
 //!
 //! A queue whose overflow is `drop-head` is never longer than its limits after a method. The other
 //! overflows refuse new messages. A quorum queue refuses them until it is well below its limits
-//! (`queue/quorum.rs`).
+//! (`queue/quorum.rs`). Its messages whose next delivery is delayed count, but only ready ones are
+//! dropped.
 //!
 //! Source: <https://www.rabbitmq.com/docs/maxlength>.
 
@@ -59,7 +60,7 @@ impl Queue {
     pub(crate) fn is_too_long(&self) -> bool {
         let settings = &self.cold.settings;
         settings.overflow == Overflow::DropHead
-            && (settings.max_length.is_some_and(|max| self.ready.len() as u64 > max)
-                || settings.max_length_bytes.is_some_and(|max| self.ready.bytes() > max))
+            && (settings.max_length.is_some_and(|max| self.limited_length() > max)
+                || settings.max_length_bytes.is_some_and(|max| self.limited_bytes() > max))
     }
 }

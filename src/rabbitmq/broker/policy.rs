@@ -83,7 +83,7 @@ impl Broker {
         let rules = &self.profile().settings;
         let permits_locators = self.options.permits(DeprecatedFeature::QueueMasterLocator);
         definition::check(&policy.definition, whose, rules, permits_locators)?;
-        if policy.apply_to.names_type_of_queue() && rules.has_mirroring {
+        if policy.apply_to.names_type_of_queue() && !rules.policies_name_queue_types {
             let text = format!("{} is not a valid object", policy.apply_to.name());
             return Err(AdminError::InvalidPolicy(text));
         }

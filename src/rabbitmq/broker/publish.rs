@@ -238,8 +238,7 @@ impl Broker {
         source: Option<ExchangeKey>,
         message: &Arc<Message>,
     ) -> Vec<SmolStr> {
-        // Since RabbitMQ 4 a name counts only if there is such a queue.
-        if source.is_none() && !self.profile().has_containers {
+        if source.is_none() && self.profile().publishes_wait_for_queues {
             let further = further_keys(message).map(SmolStr::from);
             let mut names: Vec<SmolStr> =
                 std::iter::once(message.routing_key().clone()).chain(further).collect();

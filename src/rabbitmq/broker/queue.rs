@@ -271,7 +271,7 @@ impl Broker {
             queue.touch(now);
             let mut purged = queue.ready.take_all();
             if let Some(quorum) = queue.cold.kind.quorum_mut() {
-                purged.extend(std::mem::take(&mut quorum.delayed).into_values());
+                purged.extend(quorum.delayed.take_all());
             }
             let message_count = count(purged.len());
             for entry in purged {

@@ -111,14 +111,14 @@ impl Broker {
 
     /// Gives up a message that its consumer rejects.
     fn reject(&mut self, now: Instant, key: QueueKey, mut entry: Entry, outcome: Outcome) {
-        let rules = &self.profile().quorum;
-        // Before 4.3, both methods that reject count as failures.
-        let has_failed = outcome == Outcome::Failed || !rules.counts_failures_only;
+        let profile = self.profile();
+        // Where all deliveries count, both methods that reject count as failures.
+        let has_failed = outcome == Outcome::Failed || !profile.quorum.counts_failures_only;
         match self.queues.get_mut(key).map(|queue| &mut queue.cold.kind) {
             Some(Kind::Quorum(quorum)) => {
                 quorum.delivery_counts.came_back(entry.position(), has_failed);
             }
-            Some(Kind::Classic) if rules.counts_failures_only && has_failed => {
+            Some(Kind::Classic) if profile.classic_counts_failures && has_failed => {
                 entry = entry.failed();
             }
             Some(Kind::Classic | Kind::Stream(_)) | None => {}
@@ -282,11 +282,11 @@ impl Broker {
                 self.tell_of(key, entry.position(), |queue| Fate::Returned { queue, why });
             }
         }
-        let counts_failures = self.profile().quorum.counts_failures_only;
+        let counts_failures = self.profile().classic_counts_failures;
         let queue = self.queue_mut(key);
         queue.touch(now);
         match &queue.cold.kind {
-            Kind::Quorum(_) => return self.put_back_quorum(now, key, entries, why),
+            Kind::Quorum(_) => return self.put_back_quorum(now, key, entries, why, now),
             Kind::Classic | Kind::Stream(_) => {}
         }
         if counts_failures && why != Return::Requeued(Outcome::Released) {
@@ -303,17 +303,18 @@ impl Broker {
 
     /// Counts messages that return to a quorum queue, and gives up those that returned too often.
     /// Of the rest, rejected messages go to the end if there is no delivery limit; all others go to
-    /// the front. Consumers may take them before the queue checks its length.
+    /// the front. Consumers may take them before the queue checks its length. A delay counts from
+    /// when they were returned.
     pub(super) fn put_back_quorum(
         &mut self,
         now: Instant,
         key: QueueKey,
         entries: Vec<Entry>,
         why: Return,
+        returned_at: Instant,
     ) -> usize {
-        // Before RabbitMQ 4, credit is returned twice for a delivery that dies.
         let mut died = 0;
-        let refunds_dead_twice = self.profile().quorum.knows_consumers_by_tag;
+        let refunds_dead_twice = self.profile().quorum.refunds_dead_twice;
         let counts_failures_only = self.profile().quorum.counts_failures_only;
         let has_failed = match why {
             Return::Requeued(outcome) => counts_failures_only && outcome == Outcome::Failed,
@@ -332,7 +333,7 @@ impl Broker {
             }
             let retry = queue.cold.settings.delayed_retry;
             if let Some(delay) = retry.and_then(|retry| retry.delay(has_failed, counts.failed)) {
-                self.delay(now.saturating_add(delay), key, entry);
+                self.delay(returned_at.saturating_add(delay).max(now), key, entry);
                 continue;
             }
             let old = entry.position();
@@ -366,21 +367,30 @@ impl Broker {
     /// Keeps a returned message of a quorum queue until it is due.
     fn delay(&mut self, due: Instant, key: QueueKey, entry: Entry) {
         let queue = self.queue_mut(key);
+        let bytes = queue.ready.size(&entry);
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
-            quorum.delayed.insert((due, entry.position()), entry);
+            quorum.delayed.insert(due, entry, bytes);
             self.timers.set(due, Timer::Queue(key, OfQueue::Delayed));
+        }
+    }
+
+    /// Ends the delays that are over, and delivers their messages.
+    pub(super) fn end_delays(&mut self, now: Instant, key: QueueKey) {
+        self.return_delayed(now, key);
+        if self.queues.get(key).is_some() {
+            self.expire(now, key);
+            self.run_queue(now, key);
+            self.publish_dead_letters(now);
         }
     }
 
     /// Returns the messages of a quorum queue whose delays are over, behind those that were
     /// returned before.
-    pub(super) fn end_delays(&mut self, now: Instant, key: QueueKey) {
+    pub(super) fn return_delayed(&mut self, now: Instant, key: QueueKey) {
         while let Some(queue) = self.queues.get_mut(key)
             && let Some(quorum) = queue.cold.kind.quorum_mut()
-            && let Some(first) = quorum.delayed.first_entry()
-            && first.key().0 <= now
+            && let Some(entry) = quorum.delayed.pop_due(now)
         {
-            let entry = first.remove();
             let (old, position) = (entry.position(), quorum.take_front());
             quorum.delivery_counts.moved(old, position);
             if let Some(at) = queue.cold.expiries.remove(&entry) {
@@ -391,11 +401,6 @@ impl Broker {
             }
             queue.ready.restore(vec![entry.moved(position)]);
             self.tell_moved(key, old, position);
-        }
-        if self.queues.get(key).is_some() {
-            self.expire(now, key);
-            self.run_queue(now, key);
-            self.publish_dead_letters(now);
         }
     }
 

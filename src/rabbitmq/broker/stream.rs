@@ -92,7 +92,7 @@ impl Broker {
             && let Some(stream) = queue.cold.kind.stream_mut()
             && let Some((offset, message)) = stream.read_next(reader)
         {
-            if stream.has_containers && !passes(consumer.arguments(), &message) {
+            if stream.rules.has_filters && !passes(consumer.arguments(), &message) {
                 continue;
             }
             consumer.spend();

@@ -11,6 +11,7 @@ use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
 use crate::rabbitmq::queue::journal::Waiter;
+use crate::rabbitmq::version::CommitWithoutQueue;
 use std::sync::Arc;
 
 impl Broker {
@@ -92,11 +93,11 @@ impl Broker {
         self.resume_story(story);
         self.tell_of_current(&message, || Fate::Committed);
         let vhost = self.vhost(caller.vhost);
-        let has_containers = self.profile().has_containers;
+        let without_queue = self.profile().commit_without_queue;
         let missing = queues.iter().find(|name| !vhost.queues.contains_key(name.as_str()));
-        let missing = missing.filter(|_| has_containers).cloned();
+        let missing = missing.filter(|_| without_queue != CommitWithoutQueue::Succeeds).cloned();
         if let Some(name) = &missing
-            && self.profile().commits_fail_at_once
+            && without_queue == CommitWithoutQueue::FailsAtOnce
         {
             let vhost = &vhost.name;
             let reason = format!(

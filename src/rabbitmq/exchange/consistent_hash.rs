@@ -45,7 +45,7 @@ impl ConsistentHash {
             (_, Some("timestamp")) => HashOn::Timestamp,
             _ => HashOn::RoutingKey,
         };
-        ConsistentHash { hash_on, hashes_types: !profile.has_containers, runs: Vec::new() }
+        ConsistentHash { hash_on, hashes_types: profile.hashes_header_types, runs: Vec::new() }
     }
 
     /// The number that decides the bucket of a message.

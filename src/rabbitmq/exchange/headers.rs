@@ -29,7 +29,7 @@ pub(super) struct Headers {
 
 impl Headers {
     pub(super) fn new(profile: &Profile) -> Headers {
-        Headers { bindings: IndexSet::default(), is_exact: profile.has_containers }
+        Headers { bindings: IndexSet::default(), is_exact: profile.matches_headers_exactly }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::Instant;
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use crate::rabbitmq::queue::expiry::Expiries;
 use crate::rabbitmq::queue::pages::{PAGE, Pages};
-use crate::rabbitmq::version::Priorities;
+use crate::rabbitmq::version::{Priorities, Quorum as Rules};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -33,7 +33,7 @@ pub(crate) struct Backlog {
     line: VecDeque<Entry>,
     /// Set only for the few queues that need it.
     rest: Option<Box<Rest>>,
-    /// Bytes of all bodies together.
+    /// Bytes of all messages together.
     bytes: u64,
 }
 
@@ -50,6 +50,8 @@ struct Rest {
     /// Number of messages in all levels.
     len: usize,
     order: Order,
+    /// Whether the bytes of a message include those of its properties.
+    counts_properties: bool,
 }
 
 /// The order in which the line and the levels take turns.
@@ -232,13 +234,16 @@ impl Backlog {
     }
 
     /// The backlog of a quorum queue.
-    pub(crate) fn of_quorum(priorities: Priorities) -> Backlog {
-        let order = match priorities {
-            Priorities::None => return Backlog::default(),
+    pub(crate) fn of_quorum(rules: &Rules) -> Backlog {
+        let counts_properties = rules.counts_property_bytes;
+        let order = match rules.priorities {
+            Priorities::None if !counts_properties => return Backlog::default(),
+            Priorities::None => Order::Levels,
             Priorities::TwoClasses => Order::TwoClasses { turn: 0 },
             Priorities::Strict => Order::Ranks,
         };
-        Backlog { rest: Some(Box::new(Rest { order, ..Rest::default() })), ..Backlog::default() }
+        let rest = Rest { order, counts_properties, ..Rest::default() };
+        Backlog { rest: Some(Box::new(rest)), ..Backlog::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -256,11 +261,11 @@ impl Backlog {
         self.rest.as_ref().is_some_and(|rest| !rest.pages.is_empty())
     }
 
-    /// The bytes that a message counts: those of its body, and in a quorum queue of 4.3 also those
+    /// The bytes that a message counts: those of its body, and if the queue counts them, also those
     /// of its properties.
-    fn size(&self, entry: &Entry) -> u64 {
+    pub(crate) fn size(&self, entry: &Entry) -> u64 {
         let properties = match &self.rest {
-            Some(rest) if rest.order == Order::Ranks => entry.message.properties().encoded_len(),
+            Some(rest) if rest.counts_properties => entry.message.properties().encoded_len(),
             Some(_) | None => 0,
         };
         (properties + entry.message.body().len()) as u64
@@ -367,7 +372,8 @@ impl Backlog {
                         entry
                     }
                 };
-                let is_spent = rest.is_empty() && rest.levels.is_empty();
+                let is_needed = !rest.levels.is_empty() || rest.counts_properties;
+                let is_spent = rest.is_empty() && !is_needed;
                 match &mut rest.order {
                     Order::TwoClasses { turn } if counts && entry.is_some() => {
                         *turn = if *turn == WEIGHT { 0 } else { *turn + 1 };

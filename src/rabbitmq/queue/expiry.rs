@@ -50,8 +50,8 @@ impl Expiries {
     }
 
     /// Removes the times of all messages but these, and any timer.
-    pub(crate) fn keep_only(&mut self, entries: &[Entry]) {
-        let kept = entries.iter().filter_map(|entry| Some((entry.position(), self.of(entry)?)));
+    pub(crate) fn keep_only(&mut self, kept: impl Iterator<Item = Position>) {
+        let kept = kept.filter_map(|position| Some((position, *self.times.get(&position)?)));
         *self = Expiries { times: kept.collect(), armed: None };
     }
 }

@@ -6,13 +6,14 @@
 //! answer every question before it compiles.
 
 use super::backlog::FIRST_OF_QUORUM;
+use super::delays::Delays;
 use super::quorum::Quorum;
 use super::settings::Settings;
 use super::stream::Stream;
 use crate::rabbitmq::key::ConsumerKey;
-use crate::rabbitmq::protocol::message::Position;
+use crate::rabbitmq::protocol::message::{Entry, Position};
 use crate::rabbitmq::protocol::queue_type::QueueType;
-use crate::rabbitmq::version::Profile;
+use crate::rabbitmq::version::{Profile, SettingRules};
 
 /// The kind of a queue, with the state that only this kind has.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Kind {
         match queue_type {
             QueueType::Classic => Kind::Classic,
             QueueType::Quorum => Kind::Quorum(Box::new(Quorum::new(&profile.quorum))),
-            QueueType::Stream => Kind::Stream(Box::new(Stream::new(profile.has_containers))),
+            QueueType::Stream => Kind::Stream(Box::new(Stream::new(&profile.streams))),
         }
     }
 
@@ -57,6 +58,19 @@ impl Kind {
         match self {
             Kind::Stream(stream) => Some(stream),
             Kind::Classic | Kind::Quorum(_) => None,
+        }
+    }
+
+    /// Messages that wait for their next delivery.
+    pub(crate) fn delayed(&self) -> impl Iterator<Item = &Entry> {
+        self.delays().into_iter().flat_map(Delays::iter)
+    }
+
+    /// The messages that wait for their next delivery, if the kind delays messages.
+    pub(crate) fn delays(&self) -> Option<&Delays> {
+        match self {
+            Kind::Quorum(quorum) => Some(&quorum.delayed),
+            Kind::Classic | Kind::Stream(_) => None,
         }
     }
 
@@ -121,7 +135,7 @@ impl Kind {
 
     /// Returns whether a dead letter that is published at most once never arrives here.
     pub(crate) fn misses_dead_letters(&self) -> bool {
-        self.stream().is_some_and(|stream| !stream.has_containers)
+        self.stream().is_some_and(|stream| !stream.rules.takes_dead_letters)
     }
 
     /// Returns whether a rejected message goes to the end, as if it were a new one.
@@ -162,12 +176,12 @@ impl Kind {
 
     /// Returns whether `basic.nack` and `basic.reject` are supported.
     pub(crate) fn supports_reject(&self) -> bool {
-        self.stream().is_none_or(|stream| stream.has_containers)
+        self.stream().is_none_or(|stream| stream.rules.settles_rejected)
     }
 
     /// Returns whether `basic.recover` is supported. It crashes the process of a stream's channel.
     pub(crate) fn supports_recover(&self) -> bool {
-        self.stream().is_none_or(|stream| stream.has_containers)
+        self.stream().is_none_or(|stream| stream.rules.settles_rejected)
     }
 
     /// Returns whether `queue.purge` is supported.
@@ -197,9 +211,14 @@ impl Kind {
     }
 
     /// Returns whether a consumer may say how long it may hold a delivery.
-    pub(crate) fn takes_consumer_timeouts(&self) -> bool {
+    pub(crate) fn takes_consumer_timeouts(&self, rules: &SettingRules) -> bool {
+        self.is_quorum() && rules.consumers_have_timeouts
+    }
+
+    /// Returns whether a delivery was taken back because its consumer held it too long.
+    pub(crate) fn has_released(&self, entry: &Entry) -> bool {
         match self {
-            Kind::Quorum(quorum) => quorum.rules.counts_failures_only,
+            Kind::Quorum(quorum) => quorum.released.contains_key(&entry.position()),
             Kind::Classic | Kind::Stream(_) => false,
         }
     }
@@ -235,7 +254,7 @@ impl Kind {
     /// Returns whether the place of a cancelled consumer in the ring is kept for one turn.
     pub(crate) fn keeps_place_of_cancelled(&self) -> bool {
         match self {
-            Kind::Quorum(quorum) => quorum.rules.knows_consumers_by_tag,
+            Kind::Quorum(quorum) => quorum.rules.keeps_place_of_cancelled,
             Kind::Classic | Kind::Stream(_) => false,
         }
     }
@@ -244,7 +263,7 @@ impl Kind {
     /// they came, whatever their priorities.
     pub(crate) fn ranks_standby_by_arrival(&self) -> bool {
         match self {
-            Kind::Quorum(quorum) => quorum.rules.knows_consumers_by_tag,
+            Kind::Quorum(quorum) => !quorum.rules.prefers_higher_standby,
             Kind::Classic | Kind::Stream(_) => false,
         }
     }
@@ -253,7 +272,7 @@ impl Kind {
     /// one, as soon as that holds nothing.
     pub(crate) fn prefers_higher_standby(&self) -> bool {
         match self {
-            Kind::Quorum(quorum) => !quorum.rules.knows_consumers_by_tag,
+            Kind::Quorum(quorum) => quorum.rules.prefers_higher_standby,
             Kind::Classic | Kind::Stream(_) => false,
         }
     }

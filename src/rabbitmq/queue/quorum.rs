@@ -14,6 +14,7 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's behaviour.
 
+use super::delays::Delays;
 use super::settings::Settings;
 use crate::Instant;
 use crate::rabbitmq::key::ConsumerKey;
@@ -51,11 +52,13 @@ pub(crate) struct Quorum {
     pub(crate) quiescing: Option<ConsumerKey>,
     /// Consumers that get nothing any more, because they requeued such a delivery.
     pub(crate) forgotten: BTreeSet<ConsumerKey>,
-    /// Messages that wait for their next delivery, by when they are due.
-    pub(crate) delayed: BTreeMap<(Instant, Position), Entry>,
+    /// Messages that wait for their next delivery.
+    pub(crate) delayed: Delays,
     /// Messages that consumers held when the broker went down, in the order of delivery. Until it
     /// starts they are with those that are ready.
     pub(crate) held: Vec<Position>,
+    /// When the broker was stopped, if it is down and was stopped cleanly.
+    pub(crate) stopped_at: Option<Instant>,
     /// Number of dead letters that the queue keeps until they find a queue.
     pub(crate) kept_dead_letters: u64,
     /// Whether the queue is over a limit and refuses new messages.
@@ -75,8 +78,9 @@ impl Quorum {
             last_serial: 0,
             quiescing: None,
             forgotten: BTreeSet::new(),
-            delayed: BTreeMap::new(),
+            delayed: Delays::default(),
             held: Vec::new(),
+            stopped_at: None,
             kept_dead_letters: 0,
             refuses_publishes: false,
             last_front: 0,
@@ -119,6 +123,30 @@ impl Quorum {
         if is_over || is_below {
             self.refuses_publishes = is_over;
         }
+    }
+
+    /// Removes the deliveries that were taken back before, from what a channel leaves: their
+    /// messages are in the queue, or have left it since. The channel does not list them any more.
+    pub(crate) fn leave_out_released(&mut self, left: &mut Vec<Entry>) {
+        left.retain(|entry| self.released.remove(&entry.position()).is_none());
+    }
+
+    /// The broker goes down, after a clean stop at this moment or by a crash. Consumers held some
+    /// of what is left in the queue.
+    pub(crate) fn go_down(
+        &mut self,
+        held: Vec<Position>,
+        stopped_at: Option<Instant>,
+        left: &[Entry],
+    ) {
+        self.released.clear();
+        self.forgotten.clear();
+        self.serials.clear();
+        self.quiescing = None;
+        self.held = held;
+        self.stopped_at = stopped_at;
+        let kept = left.iter().chain(self.delayed.iter()).map(Entry::position);
+        self.delivery_counts.keep_only(kept);
     }
 
     /// Takes a position behind all returned messages and before all others.
@@ -169,8 +197,7 @@ impl DeliveryCounts {
     }
 
     /// Removes the counts of all messages but these.
-    pub(crate) fn keep_only(&mut self, entries: &[Entry]) {
-        let kept = entries.iter().map(Entry::position);
+    pub(crate) fn keep_only(&mut self, kept: impl Iterator<Item = Position>) {
         self.by_position = kept
             .filter_map(|position| Some((position, *self.by_position.get(&position)?)))
             .collect();

@@ -87,9 +87,9 @@ pub(crate) struct Settings {
     pub(crate) has_negative_delivery_limit: bool,
     /// Whether a rejected message of a quorum queue goes to the end; the version decides that.
     pub(crate) moves_rejected_to_end: bool,
-    /// How long a delivery may be unacknowledged, since RabbitMQ 4.
+    /// How long a delivery may be unacknowledged, if the version lets a queue say so.
     pub(crate) consumer_timeout: Option<Duration>,
-    /// The delays before returned messages are delivered again, since 4.3.
+    /// The delays before returned messages are delivered again, if the version has them.
     pub(crate) delayed_retry: Option<DelayedRetry>,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_segment_bytes: Option<u64>,
@@ -107,9 +107,9 @@ impl Settings {
             let argument = arguments.get(&format!("x-{key}"));
             effective(key, argument, policy, operator)
         };
-        let limit = match rules.has_mirroring {
-            true => get("delivery-limit"),
-            false => largest_if_negative("delivery-limit", arguments, policy, operator),
+        let limit = match rules.takes_negative_delivery_limits {
+            true => largest_if_negative("delivery-limit", arguments, policy, operator),
+            false => get("delivery-limit"),
         };
         let integer = |key: &str| get(key)?.as_integer().and_then(|n| u64::try_from(n).ok());
         let time = |key: &str| integer(key).map(Duration::from_millis);
@@ -284,32 +284,38 @@ const COMPARED_OF_QUORUM: &[&str] = &[
     "x-queue-leader-locator",
 ];
 
-/// The types of queue that take an argument in each generation of versions.
+/// A fact about settings.
+type Fact = fn(&SettingRules) -> bool;
+
+/// The types of queue that take an argument: always, and if a fact holds.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
-    with_mirroring: u8,
-    since_4_0: u8,
-    since_4_3: u8,
+    always: u8,
+    further: u8,
+    fact: Fact,
 }
 
 impl Taken {
     const fn always(types: u8) -> Taken {
-        Taken { with_mirroring: types, since_4_0: types, since_4_3: types }
+        Taken { always: types, further: 0, fact: |_| false }
     }
 
-    const fn since_4_3(types: u8) -> Taken {
-        Taken { with_mirroring: 0, since_4_0: 0, since_4_3: types }
+    const fn by_fact(fact: Fact, types: u8) -> Taken {
+        Taken { always: 0, further: types, fact }
+    }
+
+    const fn also(self, fact: Fact, types: u8) -> Taken {
+        Taken { always: self.always, further: types, fact }
     }
 
     /// The bits of the types in this version.
     fn by(self, rules: &SettingRules) -> u8 {
-        match (rules.has_those_of_4_0, rules.has_those_of_4_3) {
-            (_, true) => self.since_4_3,
-            (true, false) => self.since_4_0,
-            (false, false) => self.with_mirroring,
-        }
+        if (self.fact)(rules) { self.always | self.further } else { self.always }
     }
 }
+
+/// The queues that take the arguments of delayed retries.
+const DELAYED: Taken = Taken::by_fact(|rules| rules.has_delayed_retries, QUORUM);
 
 /// The arguments of queues, in the order in which the server compares and checks them: name, types
 /// of queue that take it, permitted values.
@@ -332,27 +338,36 @@ const ARGUMENTS: &[(&str, Taken, Check)] = &[
     ("x-queue-mode", Taken::always(CLASSIC), Check::Mode),
     ("x-queue-version", Taken::always(CLASSIC), Check::Version),
     ("x-single-active-consumer", Taken::always(CLASSIC | QUORUM), Check::Bool),
-    ("x-consumer-timeout", Taken::since_4_3(QUORUM), Check::NonNegative),
-    ("x-consumer-disconnected-timeout", Taken::since_4_3(QUORUM), Check::NonNegative),
+    (
+        "x-consumer-timeout",
+        Taken::by_fact(|rules| rules.consumers_have_timeouts, QUORUM),
+        Check::NonNegative,
+    ),
+    (
+        "x-consumer-disconnected-timeout",
+        Taken::by_fact(|rules| rules.has_disconnected_timeouts, QUORUM),
+        Check::NonNegative,
+    ),
     ("x-queue-type", Taken::always(CLASSIC | QUORUM | STREAM), Check::Text),
     ("x-quorum-initial-group-size", Taken::always(QUORUM), Check::Positive),
     ("x-max-age", Taken::always(STREAM), Check::Age),
     ("x-stream-max-segment-size-bytes", Taken::always(STREAM), Check::SegmentSize),
-    ("x-stream-filter-size-bytes", Taken::since_4_3(STREAM), Check::NonNegative),
+    (
+        "x-stream-filter-size-bytes",
+        Taken::by_fact(|rules| rules.checks_filter_sizes, STREAM),
+        Check::NonNegative,
+    ),
     ("x-initial-cluster-size", Taken::always(STREAM), Check::Positive),
     (
         "x-queue-leader-locator",
-        Taken {
-            with_mirroring: QUORUM | STREAM,
-            since_4_0: CLASSIC | QUORUM | STREAM,
-            since_4_3: CLASSIC | QUORUM | STREAM,
-        },
+        Taken::always(QUORUM | STREAM)
+            .also(|rules| rules.classic_queues_have_leader_locators, CLASSIC),
         Check::Locator,
     ),
     ("x-delivery-limit", Taken::always(QUORUM), Check::Any),
-    ("x-delayed-retry-type", Taken::since_4_3(QUORUM), Check::Any),
-    ("x-delayed-retry-min", Taken::since_4_3(QUORUM), Check::Any),
-    ("x-delayed-retry-max", Taken::since_4_3(QUORUM), Check::Any),
+    ("x-delayed-retry-type", DELAYED, Check::Any),
+    ("x-delayed-retry-min", DELAYED, Check::Any),
+    ("x-delayed-retry-max", DELAYED, Check::Any),
     ("x-queue-master-locator", Taken::always(CLASSIC), Check::MasterLocator),
 ];
 
@@ -418,8 +433,7 @@ pub(crate) fn check_arguments(
             return Err(invalid("x-queue-type", &why));
         }
     };
-    // 3.10 looks at the names first, later versions at the values of what the type takes.
-    if rules.has_mirroring {
+    if rules.checks_names_first {
         check_names(kind, &what, arguments, rules)?;
     }
     let bit = bit(kind);
@@ -436,14 +450,13 @@ pub(crate) fn check_arguments(
             BadValue::Refused(text) => invalid(argument, &text),
         })?;
     }
-    if !rules.has_mirroring {
+    if !rules.checks_names_first {
         check_names(kind, &what, arguments, rules)?;
     }
     Ok(kind)
 }
 
-/// Refuses arguments that only queues of other types take. 3.10 looks for them in the order of its
-/// own table, later versions in the client's order.
+/// Refuses arguments that only queues of other types take.
 fn check_names(
     kind: QueueType,
     what: &str,
@@ -455,7 +468,7 @@ fn check_names(
         let types = row.map_or(0, |row| row.1.by(rules));
         types != 0 && types & bit(kind) == 0
     };
-    let foreign = match rules.has_mirroring {
+    let foreign = match rules.checks_names_first {
         true => {
             let names = ARGUMENTS.iter().map(|row| row.0);
             let mut given = names.filter(|name| arguments.get(name).is_some());
@@ -553,7 +566,7 @@ fn check_value(
             _ => Err("invalid_queue_locator_arg".into()),
         },
         Check::MasterLocator => match value.as_str() {
-            _ if !rules.has_mirroring => Ok(()),
+            _ if !rules.master_locator.checks_argument => Ok(()),
             Some("client-local" | "min-masters" | "random") => Ok(()),
             // The server crashes over an unknown locator.
             _ => Err(BadValue::Crashes),

@@ -18,6 +18,7 @@ use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::error::Fault;
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::table::FieldValue;
+use crate::rabbitmq::version::Streams as Rules;
 use indexmap::IndexMap;
 pub(crate) use log::{Log, Retention};
 use rustc_hash::FxBuildHasher;
@@ -27,9 +28,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) log: Log,
-    /// Whether messages are kept in the form of AMQP 1.0, since RabbitMQ 4. A stream then settles a
-    /// rejected delivery as if it were acknowledged.
-    pub(crate) has_containers: bool,
+    /// The rules of the version.
+    pub(crate) rules: &'static Rules,
     /// The message appended last. Readers at the end of the stream get it without decoding the log.
     newest: Option<(u64, Arc<Message>)>,
     /// The offset that each reader reads next, in the order in which readers arrived.
@@ -89,9 +89,9 @@ impl Start {
 }
 
 impl Stream {
-    pub(crate) fn new(has_containers: bool) -> Stream {
+    pub(crate) fn new(rules: &'static Rules) -> Stream {
         let readers = IndexMap::default();
-        Stream { log: Log::default(), has_containers, newest: None, readers }
+        Stream { log: Log::default(), rules, newest: None, readers }
     }
 
     pub(crate) fn readers(&self) -> usize {
@@ -147,7 +147,7 @@ impl Stream {
         retention: Retention,
     ) -> u64 {
         let properties = message.properties();
-        let kept = match self.has_containers {
+        let kept = match self.rules.keeps_amqp_1_0 {
             true => Some(properties.clone().through_amqp_1_0()),
             // Most messages have nothing that a stream does not keep.
             false if properties.has_more() => Some(properties.clone().kept_by_stream()),

@@ -38,9 +38,21 @@ pub(crate) struct Profile {
     pub(crate) refuses_longer_bodies: bool,
     /// Whether a client's `basic.cancel-ok`, which the server never asks for, crashes the channel.
     pub(crate) crashes_over_cancel_ok: bool,
-    /// Whether the commit of a publish to a queue that was deleted meanwhile fails at once, with a
-    /// reason.
-    pub(crate) commits_fail_at_once: bool,
+    /// Whether a publish of a transaction to the default exchange waits for the queue of its name,
+    /// which may be declared before the commit; otherwise such a publish is dropped.
+    pub(crate) publishes_wait_for_queues: bool,
+    /// Whether a commit fails if a queue was deleted after a publish to it.
+    pub(crate) commit_without_queue: CommitWithoutQueue,
+    /// Whether a headers exchange matches a number only with a number of the same type.
+    pub(crate) matches_headers_exactly: bool,
+    /// Whether a consistent-hash exchange hashes the type of a header with its value.
+    pub(crate) hashes_header_types: bool,
+    /// Whether a classic queue counts failed deliveries, too. A message of which one failed then
+    /// arrives in the queue of dead letters as redelivered.
+    pub(crate) classic_counts_failures: bool,
+    /// Whether the channels of a connection end from the first to the last; otherwise from the last
+    /// to the first.
+    pub(crate) ends_first_channel_first: bool,
     /// Whether only quorum queues watch how long a delivery is unacknowledged. They cancel a
     /// consumer that holds one too long and take the message back; otherwise its channel is closed.
     pub(crate) times_out_in_quorum_queues_only: bool,
@@ -54,6 +66,8 @@ pub(crate) struct Profile {
     pub(crate) denied_by_default: &'static [DeprecatedFeature],
     /// The facts of quorum queues.
     pub(crate) quorum: Quorum,
+    /// The facts of streams.
+    pub(crate) streams: Streams,
     /// The facts of arguments and policies.
     pub(crate) settings: SettingRules,
     /// Whether exchanges may have the type `x-local-random`.
@@ -119,14 +133,46 @@ pub(crate) struct Quorum {
     /// with their channel. The header `x-acquired-count` counts all, and both counts go on in the
     /// queue of dead letters.
     pub(crate) counts_failures_only: bool,
-    /// Whether consumers are known by their tags. Since RabbitMQ 4 they are known by their age,
-    /// a waiting consumer of higher priority takes over from a single active one, and a cancelled
-    /// consumer does not keep its place.
+    /// Whether a queue goes through its consumers by their tags; otherwise by their age.
     pub(crate) knows_consumers_by_tag: bool,
+    /// Whether a cancelled consumer keeps its place among the others for one turn.
+    pub(crate) keeps_place_of_cancelled: bool,
+    /// Whether a waiting consumer with a higher priority takes over from a single active one;
+    /// otherwise those that wait follow in the order in which they came.
+    pub(crate) prefers_higher_standby: bool,
+    /// Whether credit is returned twice for a delivery that is requeued once too often.
+    pub(crate) refunds_dead_twice: bool,
+    /// Whether the bytes of a message include those of its properties.
+    pub(crate) counts_property_bytes: bool,
     /// Whether messages that are dropped together become dead letters in the reverse order.
     pub(crate) buries_last_first: bool,
     /// The order in which messages of different priorities leave.
     pub(crate) priorities: Priorities,
+}
+
+/// What a commit does about a publish to a queue that was deleted meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommitWithoutQueue {
+    /// The message goes to the queues that are left.
+    Succeeds,
+    /// The commit goes on, and fails when it is done.
+    FailsAtLast,
+    /// The commit fails at once, with a reason.
+    FailsAtOnce,
+}
+
+/// The facts of streams.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    /// Whether messages are kept in the form of AMQP 1.0.
+    pub(crate) keeps_amqp_1_0: bool,
+    /// Whether dead letters that are published at most once arrive.
+    pub(crate) takes_dead_letters: bool,
+    /// Whether a delivery that is rejected or requeued is settled as if it were acknowledged;
+    /// otherwise that closes the connection.
+    pub(crate) settles_rejected: bool,
+    /// Whether consumers may filter.
+    pub(crate) has_filters: bool,
 }
 
 /// The order in which messages of different priorities leave a quorum queue.
@@ -146,14 +192,34 @@ pub(crate) enum Priorities {
 pub(crate) struct SettingRules {
     /// Whether mirrored queues exist, and the settings `ha-…`.
     pub(crate) has_mirroring: bool,
-    /// Whether the tables of settings have the rows that came with RabbitMQ 4.0.
-    pub(crate) has_those_of_4_0: bool,
-    /// Whether the tables of settings have the rows that came with RabbitMQ 4.3.
-    pub(crate) has_those_of_4_3: bool,
-    /// Whether a queue may set how long its deliveries are unacknowledged.
+    /// Whether a policy may set how long the deliveries of a queue are unacknowledged.
     pub(crate) queues_have_timeouts: bool,
-    /// Whether a consumer of a quorum queue may, too.
+    /// Whether `x-consumer-timeout` is an argument of quorum queues and of their consumers.
     pub(crate) consumers_have_timeouts: bool,
+    /// Whether quorum queues have the setting `consumer-disconnected-timeout`.
+    pub(crate) has_disconnected_timeouts: bool,
+    /// Whether a policy may set the size of a stream's filters.
+    pub(crate) has_filter_sizes: bool,
+    /// Whether `x-stream-filter-size-bytes` is an argument of streams only, with a checked value.
+    pub(crate) checks_filter_sizes: bool,
+    /// Whether a policy may set the size of a group of replicas.
+    pub(crate) has_target_group_sizes: bool,
+    /// Whether a classic queue takes `x-queue-leader-locator`, too.
+    pub(crate) classic_queues_have_leader_locators: bool,
+    /// Whether a policy may set a negative delivery limit. If any source sets one, the largest
+    /// limit counts.
+    pub(crate) takes_negative_delivery_limits: bool,
+    /// Whether a declaration checks the names of its arguments first, in the server's order;
+    /// otherwise their values first, and then the names in the client's order.
+    pub(crate) checks_names_first: bool,
+    /// Whether the value of a consumer's argument is checked even if its queue does not take it.
+    pub(crate) checks_foreign_values: bool,
+    /// Whether a policy with a limit of memory applies to classic queues.
+    pub(crate) classic_queues_know_memory_limits: bool,
+    /// Whether a policy may apply to the queues of one type.
+    pub(crate) policies_name_queue_types: bool,
+    /// Whether operators may set `overflow`, `queue-version` and `queue-master-locator`, too.
+    pub(crate) operators_set_more: bool,
     /// Whether messages that return to a quorum queue may be delayed.
     pub(crate) has_delayed_retries: bool,
     /// Whether `x-queue-mode` takes any value.
@@ -166,12 +232,14 @@ pub(crate) struct SettingRules {
     pub(crate) refuses_unreadable_ages: bool,
 }
 
-/// How a policy's key `queue-master-locator` is checked.
+/// How the key `queue-master-locator` of policies is checked.
 #[derive(Debug)]
 pub(crate) struct MasterLocator {
     pub(crate) names: &'static [&'static str],
     /// The words that follow any other value in the server's refusal.
     pub(crate) refusal: &'static str,
+    /// Whether the argument of that name is checked, too.
+    pub(crate) checks_argument: bool,
     /// Whether it is checked before the other keys.
     pub(crate) is_checked_first: bool,
 }

@@ -114,24 +114,30 @@ impl Object {
         let suits = match self {
             Object::Exchange => true,
             Object::Queue(kind) => {
-                let more: &[(QueueType, &str)] =
-                    if rules.has_mirroring { UNKNOWN_BEFORE_4 } else { UNKNOWN_SINCE_4 };
-                let unknown =
-                    |(key, _)| UNKNOWN.contains(&(kind, key)) || more.contains(&(kind, key));
-                !policy.definition.iter().any(unknown)
+                let is_unknown = |key| match (kind, key) {
+                    (QueueType::Classic, "queue-leader-locator") => {
+                        !rules.classic_queues_have_leader_locators
+                    }
+                    (QueueType::Classic, "max-in-memory-length" | "max-in-memory-bytes") => {
+                        !rules.classic_queues_know_memory_limits
+                    }
+                    _ => UNKNOWN.contains(&(kind, key)),
+                };
+                !policy.definition.iter().any(|(key, _)| is_unknown(key))
             }
         };
         suits && policy.apply_to.covers(self)
     }
 }
 
-/// The keys that a type of queue does not know. Other keys without effect do not matter.
+/// The keys that a type of queue never knows. Other keys without effect do not matter.
 const UNKNOWN: &[(QueueType, &str)] = &[
     (QueueType::Classic, "max-age"),
     (QueueType::Classic, "stream-max-segment-size-bytes"),
     (QueueType::Classic, "initial-cluster-size"),
     (QueueType::Classic, "delivery-limit"),
     (QueueType::Classic, "dead-letter-strategy"),
+    (QueueType::Classic, "target-group-size"),
     (QueueType::Quorum, "max-priority"),
     (QueueType::Quorum, "queue-mode"),
     (QueueType::Quorum, "single-active-consumer"),
@@ -163,16 +169,6 @@ const UNKNOWN: &[(QueueType, &str)] = &[
     (QueueType::Stream, "ha-promote-on-shutdown"),
     (QueueType::Stream, "ha-promote-on-failure"),
     (QueueType::Stream, "queue-master-locator"),
-];
-
-/// Keys that a type of queue does not know before RabbitMQ 4.
-const UNKNOWN_BEFORE_4: &[(QueueType, &str)] = &[(QueueType::Classic, "queue-leader-locator")];
-
-/// Keys that a type of queue does not know since RabbitMQ 4.
-const UNKNOWN_SINCE_4: &[(QueueType, &str)] = &[
-    (QueueType::Classic, "max-in-memory-length"),
-    (QueueType::Classic, "max-in-memory-bytes"),
-    (QueueType::Classic, "target-group-size"),
     (QueueType::Stream, "target-group-size"),
 ];
 

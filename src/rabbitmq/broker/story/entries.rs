@@ -239,7 +239,10 @@ impl Broker {
         let name = &queue.cold.name;
         let kept: BTreeSet<Position> = match queue.cold.kind.stream() {
             Some(stream) => offsets(stream).collect(),
-            None => queue.ready.iter().map(|entry| entry.position()).collect(),
+            None => {
+                let delayed = queue.cold.kind.delayed().map(Entry::position);
+                queue.ready.iter().map(|entry| entry.position()).chain(delayed).collect()
+            }
         };
         let found = kept.iter().filter_map(|at| Some((*at, story.places.get(&(key, *at))?)));
         let found: Vec<(Position, Place)> = found.map(|(at, place)| (at, place.clone())).collect();
@@ -281,7 +284,8 @@ impl Broker {
         let entries: BTreeSet<Position> = match queue.cold.kind.stream() {
             Some(stream) => offsets(stream).collect(),
             None => {
-                let held = held.iter().map(|entry| entry.position());
+                let held = held.iter().copied().chain(queue.cold.kind.delayed());
+                let held = held.map(Entry::position);
                 queue.ready.iter().map(|entry| entry.position()).chain(held).collect()
             }
         };

@@ -3,6 +3,7 @@
 use super::*;
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::version::Version;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -99,7 +100,7 @@ fn the_highest_level_goes_first_and_a_message_returns_to_its_own() {
 
 #[test]
 fn a_quorum_queue_serves_two_classes_two_to_one() {
-    let mut backlog = Backlog::of_quorum(Priorities::TwoClasses);
+    let mut backlog = Backlog::of_quorum(&Version::V4_0.profile().quorum);
     let first = FIRST_OF_QUORUM.0;
     for (position, priority) in [(0, 5), (1, 5), (2, 0), (3, 4), (4, 9), (5, 5)] {
         backlog.push(with_priority(first + position, priority));
@@ -118,7 +119,7 @@ fn a_quorum_queue_serves_two_classes_two_to_one() {
 
 #[test]
 fn a_quorum_queue_serves_ranks_from_the_highest_and_none_is_four() {
-    let mut backlog = Backlog::of_quorum(Priorities::Strict);
+    let mut backlog = Backlog::of_quorum(&Version::V4_3.profile().quorum);
     let first = FIRST_OF_QUORUM.0;
     let plain = Message::new(None, SmolStr::default(), Properties::default(), Bytes::new());
     backlog.push(Entry::new(Arc::new(plain), Position(first)));

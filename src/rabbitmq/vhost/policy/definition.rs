@@ -34,35 +34,23 @@ enum Check {
     Elsewhere,
 }
 
-/// The versions that know a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    Always,
-    Before4,
-    Since4,
-    Since4_3,
-}
+/// Whether a version knows a key.
+type Known = fn(&SettingRules) -> bool;
 
-impl Known {
-    fn by(self, rules: &SettingRules) -> bool {
-        match self {
-            Known::Always => true,
-            Known::Before4 => rules.has_mirroring,
-            Known::Since4 => rules.has_those_of_4_0,
-            Known::Since4_3 => rules.has_those_of_4_3,
-        }
-    }
-}
+const ALWAYS: Known = |_| true;
+const MIRRORING: Known = |rules| rules.has_mirroring;
+const RETRIES: Known = |rules| rules.has_delayed_retries;
 
-/// A key: its name, the versions that know it, whether operators may set it (since 4, too),
-/// permitted values, and the server's name for it.
+/// A key: its name, whether a version knows it, whether operators may set it, permitted values, and
+/// the server's name for it.
 type Row = (&'static str, Known, Operators, Check, &'static str);
 
 /// Whether operators may set a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operators {
     Never,
-    Since4,
+    /// If the version says so.
+    Perhaps,
     Always,
 }
 
@@ -78,72 +66,95 @@ const DENIED_LOCATOR: &str = "use of deprecated queue-master-locator argument is
 const RETRY: Check = Check::OneOf(&["all", "failed", "returned", "disabled"]);
 
 const KEYS: &[Row] = {
-    use Known::{Always, Before4, Since4, Since4_3};
     use Operators as By;
     &[
-        ("alternate-exchange", Always, By::Never, Check::Text, "alternate exchange name"),
+        ("alternate-exchange", ALWAYS, By::Never, Check::Text, "alternate exchange name"),
         (
             "consumer-disconnected-timeout",
-            Since4_3,
+            |rules| rules.has_disconnected_timeouts,
             By::Never,
             Check::NonNegative,
             "consumer disconnected timeout",
         ),
-        ("consumer-timeout", Since4, By::Never, Check::NonNegative, "consumer timeout"),
-        ("dead-letter-exchange", Always, By::Never, Check::Text, "dead letter exchange name"),
-        ("dead-letter-routing-key", Always, By::Never, Check::Text, "dead letter routing key"),
-        ("dead-letter-strategy", Always, By::Never, STRATEGY, "dead letter strategy"),
+        (
+            "consumer-timeout",
+            |rules| rules.queues_have_timeouts,
+            By::Never,
+            Check::NonNegative,
+            "consumer timeout",
+        ),
+        ("dead-letter-exchange", ALWAYS, By::Never, Check::Text, "dead letter exchange name"),
+        ("dead-letter-routing-key", ALWAYS, By::Never, Check::Text, "dead letter routing key"),
+        ("dead-letter-strategy", ALWAYS, By::Never, STRATEGY, "dead letter strategy"),
         (
             "delayed-retry-max",
-            Since4_3,
+            RETRIES,
             By::Always,
             Check::Positive,
             "delayed retry maximum delay. Must be a positive integer",
         ),
         (
             "delayed-retry-min",
-            Since4_3,
+            RETRIES,
             By::Always,
             Check::Positive,
             "delayed retry minimum delay. Must be a positive integer",
         ),
         (
             "delayed-retry-type",
-            Since4_3,
+            RETRIES,
             By::Always,
             RETRY,
             "delayed retry type. Must be one of: all, failed, returned, disabled",
         ),
-        ("delivery-limit", Before4, By::Always, Check::NonNegative, "delivery limit"),
-        ("delivery-limit", Since4, By::Always, Check::Integer, "delivery limit"),
-        ("expires", Always, By::Always, Check::Positive, "queue expiry"),
-        ("ha-mode", Before4, By::Never, Check::Elsewhere, ""),
-        ("ha-params", Before4, By::Never, Check::Elsewhere, ""),
-        ("ha-promote-on-failure", Before4, By::Never, Check::Elsewhere, ""),
-        ("ha-promote-on-shutdown", Before4, By::Never, Check::Elsewhere, ""),
-        ("ha-sync-batch-size", Before4, By::Never, Check::Elsewhere, ""),
-        ("ha-sync-mode", Before4, By::Never, Check::Elsewhere, ""),
-        ("initial-cluster-size", Always, By::Never, Check::NonNegative, "cluster size"),
-        ("max-age", Always, By::Never, Check::Age, "max age"),
-        ("max-in-memory-bytes", Always, By::Always, Check::NonNegative, "maximum memory in bytes"),
-        ("max-in-memory-length", Always, By::Always, Check::NonNegative, "maximum memory in bytes"),
-        ("max-length", Always, By::Always, Check::NonNegative, "maximum length"),
-        ("max-length-bytes", Always, By::Always, Check::NonNegative, "maximum length in bytes"),
-        ("message-ttl", Always, By::Always, Check::NonNegative, "message TTL"),
-        ("overflow", Always, By::Since4, OVERFLOW, "overflow value"),
-        ("queue-leader-locator", Always, By::Never, LOCATOR, "queue leader locator value"),
-        ("queue-master-locator", Always, By::Since4, Check::Elsewhere, ""),
-        ("queue-mode", Always, By::Never, Check::OneOf(&["default", "lazy"]), "queue-mode value"),
-        ("queue-version", Always, By::Since4, Check::Version, "queue-version value"),
+        (
+            "delivery-limit",
+            |rules| !rules.takes_negative_delivery_limits,
+            By::Always,
+            Check::NonNegative,
+            "delivery limit",
+        ),
+        (
+            "delivery-limit",
+            |rules| rules.takes_negative_delivery_limits,
+            By::Always,
+            Check::Integer,
+            "delivery limit",
+        ),
+        ("expires", ALWAYS, By::Always, Check::Positive, "queue expiry"),
+        ("ha-mode", MIRRORING, By::Never, Check::Elsewhere, ""),
+        ("ha-params", MIRRORING, By::Never, Check::Elsewhere, ""),
+        ("ha-promote-on-failure", MIRRORING, By::Never, Check::Elsewhere, ""),
+        ("ha-promote-on-shutdown", MIRRORING, By::Never, Check::Elsewhere, ""),
+        ("ha-sync-batch-size", MIRRORING, By::Never, Check::Elsewhere, ""),
+        ("ha-sync-mode", MIRRORING, By::Never, Check::Elsewhere, ""),
+        ("initial-cluster-size", ALWAYS, By::Never, Check::NonNegative, "cluster size"),
+        ("max-age", ALWAYS, By::Never, Check::Age, "max age"),
+        ("max-in-memory-bytes", ALWAYS, By::Always, Check::NonNegative, "maximum memory in bytes"),
+        ("max-in-memory-length", ALWAYS, By::Always, Check::NonNegative, "maximum memory in bytes"),
+        ("max-length", ALWAYS, By::Always, Check::NonNegative, "maximum length"),
+        ("max-length-bytes", ALWAYS, By::Always, Check::NonNegative, "maximum length in bytes"),
+        ("message-ttl", ALWAYS, By::Always, Check::NonNegative, "message TTL"),
+        ("overflow", ALWAYS, By::Perhaps, OVERFLOW, "overflow value"),
+        ("queue-leader-locator", ALWAYS, By::Never, LOCATOR, "queue leader locator value"),
+        ("queue-master-locator", ALWAYS, By::Perhaps, Check::Elsewhere, ""),
+        ("queue-mode", ALWAYS, By::Never, Check::OneOf(&["default", "lazy"]), "queue-mode value"),
+        ("queue-version", ALWAYS, By::Perhaps, Check::Version, "queue-version value"),
         (
             "stream-filter-size-bytes",
-            Since4,
+            |rules| rules.has_filter_sizes,
             By::Never,
             Check::FilterSize,
             "filter size. Valid range is 16-255",
         ),
-        ("stream-max-segment-size-bytes", Always, By::Never, Check::SegmentSize, "segment size"),
-        ("target-group-size", Since4, By::Always, Check::Positive, "qq target count value"),
+        ("stream-max-segment-size-bytes", ALWAYS, By::Never, Check::SegmentSize, "segment size"),
+        (
+            "target-group-size",
+            |rules| rules.has_target_group_sizes,
+            By::Always,
+            Check::Positive,
+            "qq target count value",
+        ),
     ]
 };
 
@@ -199,10 +210,10 @@ pub(crate) fn check(
 
 /// Returns the row of a key that exists, and that may be set.
 fn row(key: &str, whose: Whose, rules: &SettingRules) -> Option<&'static Row> {
-    let found = KEYS.iter().find(|(name, known, ..)| *name == key && known.by(rules));
+    let found = KEYS.iter().find(|(name, known, ..)| *name == key && known(rules));
     found.filter(|(_, _, operators, ..)| match (whose, operators) {
         (Whose::User, _) | (Whose::Operator, Operators::Always) => true,
-        (Whose::Operator, Operators::Since4) => rules.has_those_of_4_0,
+        (Whose::Operator, Operators::Perhaps) => rules.operators_set_more,
         (Whose::Operator, Operators::Never) => false,
     })
 }
