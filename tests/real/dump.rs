@@ -5,6 +5,7 @@ use crate::both::Both;
 use crate::geo::{compare, line};
 use crate::open::replies;
 use crate::server::RealServer;
+use stunt_double::redis::Version;
 use stunt_double::{Site, Stream};
 
 /// The checksum of a payload, bit by bit.
@@ -126,6 +127,7 @@ fn payloads_are_restored_and_damaged_ones_refused() {
     let mut both = Both::new(&real, "KEA");
     let mut random = Stream::seeded(11, Site::new("test.restore"), 0);
     let mut accepted = 0;
+    let knows_listpacks = real.version() != Version::Redis7_0;
     for _ in 0..150 {
         for request in makers(&mut random) {
             both.ask(1, &request.iter().map(Vec::as_slice).collect::<Vec<_>>());
@@ -163,7 +165,10 @@ fn payloads_are_restored_and_damaged_ones_refused() {
                 continue;
             }
             requests.push(restore(&sealed(&body)));
-            requests.extend(checks.iter().map(|check| line(check)));
+            // Since 7.2 a node that says it is plain keeps a short list from being a listpack.
+            let of_damaged =
+                checks.iter().filter(|check| !knows_listpacks || !check.starts_with("OBJECT"));
+            requests.extend(of_damaged.map(|check| line(check)));
         }
         accepted += requests.len() / 4;
         compare(&mut both, 1, &requests);

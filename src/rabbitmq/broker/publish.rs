@@ -237,19 +237,19 @@ impl Broker {
         caller: Caller,
         source: Option<ExchangeKey>,
         message: &Arc<Message>,
-    ) -> Vec<SmolStr> {
+    ) -> Vec<(SmolStr, Option<QueueKey>)> {
         if source.is_none() && self.profile().publishes_wait_for_queues {
             let further = further_keys(message).map(SmolStr::from);
             let mut names: Vec<SmolStr> =
                 std::iter::once(message.routing_key().clone()).chain(further).collect();
             sort_by(&mut names, Ord::cmp);
             names.dedup();
-            return names;
+            return names.into_iter().map(|name| (name, None)).collect();
         }
         let mut routed = Vec::new();
         self.route(now, caller.vhost, source, message, &mut routed);
-        let names = routed.iter().filter_map(|key| self.queues.get(*key));
-        names.map(|queue| queue.cold.name.clone()).collect()
+        let queues = routed.iter().filter_map(|key| Some((self.queues.get(*key)?, *key)));
+        queues.map(|(queue, key)| (queue.cold.name.clone(), Some(key))).collect()
     }
 
     /// Handles a message that reaches no queue: returns it if it is mandatory, and confirms it at

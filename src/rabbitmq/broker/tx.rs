@@ -12,6 +12,7 @@ use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
 use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::version::CommitWithoutQueue;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 impl Broker {
@@ -94,9 +95,10 @@ impl Broker {
         self.tell_of_current(&message, || Fate::Committed);
         let vhost = self.vhost(caller.vhost);
         let without_queue = self.profile().commit_without_queue;
-        let missing = queues.iter().find(|name| !vhost.queues.contains_key(name.as_str()));
-        let missing = missing.filter(|_| without_queue != CommitWithoutQueue::Succeeds).cloned();
-        if let Some(name) = &missing
+        let fails = without_queue != CommitWithoutQueue::Succeeds;
+        let has = |name: &SmolStr| vhost.queues.contains_key(name.as_str());
+        let missing = queues.iter().find(|(name, _)| fails && !has(name));
+        if let Some((name, _)) = missing
             && without_queue == CommitWithoutQueue::FailsAtOnce
         {
             let vhost = &vhost.name;
@@ -105,8 +107,15 @@ impl Broker {
             );
             return Err(Fault::new(ReplyCode::ResourceError, reason));
         }
-        let found = queues.iter().filter_map(|name| vhost.queues.get(name).copied());
-        let queues: Vec<QueueKey> = found.collect();
+        // A queue that took the place of a deleted one is another, except for those that only route
+        // by names.
+        let current = |(name, routed): &(SmolStr, Option<QueueKey>)| {
+            let found = vhost.queues.get(name.as_str()).copied()?;
+            routed.is_none_or(|routed| !fails || routed == found).then_some(found)
+        };
+        let found: Vec<QueueKey> = queues.iter().filter_map(current).collect();
+        let lacks = fails && found.len() < queues.len();
+        let queues = found;
         self.count_pending(caller.vhost, &message, queues.len());
         let source = self.source(caller.vhost, message.exchange()).ok().flatten();
         let is_default = message.exchange().is_empty();
@@ -114,7 +123,7 @@ impl Broker {
         if is_reply {
             self.deliver_committed_replies(&message);
         }
-        if missing.is_some() {
+        if lacks {
             self.refuse_commit(caller.channel);
         } else if queues.is_empty() {
             self.tell_unroutable(&message);

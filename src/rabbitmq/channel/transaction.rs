@@ -9,6 +9,7 @@
 use super::confirm::Confirms;
 use super::unacked::Unacked;
 use crate::Instant;
+use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::method::Method;
 use smol_str::SmolStr;
@@ -48,8 +49,9 @@ pub(crate) struct Pending {
     pub(crate) message: Arc<Message>,
     pub(crate) expiry: Option<Instant>,
     pub(crate) mandatory: bool,
-    /// Names of the queues it was routed to. By the commit, other queues may have these names.
-    pub(crate) queues: Vec<SmolStr>,
+    /// The queues it was routed to, or will be by their names. By the commit, other queues may have
+    /// these names.
+    pub(crate) queues: Vec<(SmolStr, Option<QueueKey>)>,
     /// Its number in the story, if one is told.
     pub(crate) story: Option<u64>,
 }

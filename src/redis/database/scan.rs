@@ -119,13 +119,18 @@ impl Database {
         let names = places.map(|slot| &self.keyspace.entry(slot as u32).key);
         let mut items: Vec<Sds> = names.filter(|name| passes(name)).cloned().collect();
         items.retain(|name| {
+            let rules = self.profile.scan;
+            if rules.expires_first && self.expire_if_needed(name) {
+                return false;
+            }
             // As on the server, a key that expires by this look-up has the type "none", and is
             // listed.
             let of_type = kind.is_none_or(|kind| {
-                let found = self.look(name).map_or("none", |entry| entry.value.type_name());
+                let found = if rules.counts_types { self.look(name) } else { self.peek(name) };
+                let found = found.map_or("none", |entry| entry.value.type_name());
                 found.as_bytes().eq_ignore_ascii_case(kind)
             });
-            of_type && !self.expire_if_needed(name)
+            of_type && (rules.expires_first || !self.expire_if_needed(name))
         });
         Page { cursor, items }
     }

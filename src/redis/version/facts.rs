@@ -31,6 +31,7 @@ pub(crate) struct Profile {
     pub(crate) time_stands_still: bool,
     /// The slow log is part of a log that also has large requests and replies.
     pub(crate) logs_sizes: bool,
+    pub(crate) scan: Scan,
     /// The letters that `notify-keyspace-events` takes.
     pub(crate) event_classes: &'static str,
     /// `RENAME` is a use of the key.
@@ -168,6 +169,15 @@ pub(crate) enum XreadLast {
     BeforeLastIdOrZero,
     /// It is whatever entry is the last in the stream.
     LastEntry,
+}
+
+/// How `SCAN` looks at the keys of a page, if it is to list those of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scan {
+    /// Expired keys are removed before their type is looked at.
+    pub(crate) expires_first: bool,
+    /// A look at the type counts as a hit.
+    pub(crate) counts_types: bool,
 }
 
 /// How arguments are read.

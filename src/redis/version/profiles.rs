@@ -2,7 +2,8 @@
 
 use super::facts::{
     Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Memory, Numbers, Past,
-    Product, Profile, Rdb, Rewrites, SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
+    Product, Profile, Rdb, Rewrites, Scan, SortNumbers, StreamRules, Streams, Texts, Waking,
+    XreadLast,
 };
 use super::{Embedding, Version};
 
@@ -63,6 +64,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     time_stands_still: false,
     logs_sizes: false,
+    scan: Scan { expires_first: false, counts_types: true },
     event_classes: "Ag$lshzxeKEtmdn",
     renames_are_uses: true,
     full_refuses_queueing: true,
@@ -123,6 +125,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     rdb: Rdb { version: 11, common: 11, streams: Streams::Active, ..REDIS_7_0.rdb },
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
+    scan: Scan { expires_first: true, counts_types: true },
     renames_are_uses: false,
     reset_clears_marks: true,
     messages_follow_reply: true,
@@ -172,6 +175,7 @@ pub(super) const REDIS_8_2: Profile = Profile {
     groups: Groups { cap_entries_read: true, ..REDIS_8_0.groups },
     arguments: Arguments { bitop_takes_differences: true, ..REDIS_8_0.arguments },
     streams: StreamRules { references: true, ..REDIS_8_0.streams },
+    scan: Scan { expires_first: true, counts_types: false },
     event_classes: "Ag$lshzxeKEtmdnoc",
     ..REDIS_8_0
 };

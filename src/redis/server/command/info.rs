@@ -8,6 +8,7 @@
 //! changes with each start.
 
 mod additions;
+mod keysizes;
 mod sections;
 
 use super::Row;
@@ -52,11 +53,12 @@ static SECTIONS: [Section; 19] = [
     ("Cluster Info", |_| Vec::new(), Versions::VALKEY_9_1),
     ("Scripting Engines", additions::engines, Versions::VALKEY_9_1),
     ("Keyspace", keyspace, Versions::ALL),
-    ("Keysizes", |_| Vec::new(), Versions::REDIS_SINCE_8_0),
+    ("Keysizes", keysizes::keysizes, Versions::REDIS_SINCE_8_0),
 ];
 
 /// Sections that must be requested by name.
-const NOT_BY_DEFAULT: [&str; 2] = ["Commandstats", "Latencystats"];
+const NOT_BY_DEFAULT: [&str; 5] =
+    ["Commandstats", "Latencystats", "TLS", "Cluster Info", "Scripting Engines"];
 
 /// Returns whether a word of the request selects a section.
 fn asks_for(word: &[u8], section: &str) -> bool {
