@@ -5,6 +5,7 @@ mod table;
 
 use crate::both::Both;
 use crate::server::{RealServer, request};
+use stunt_double::redis::Version;
 use table::{FAMILIES, Player, play};
 
 /// One of the two servers.
