@@ -16,8 +16,8 @@ mod set;
 use crate::unknown_version::UnknownVersion;
 pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use facts::{
-    Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers, Profile, Rdb,
-    SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
+    Access, Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers,
+    Profile, Rdb, Sanitizing, SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
 };
 pub(crate) use set::Versions;
 

@@ -12,6 +12,7 @@ pub(crate) struct Profile {
     pub(crate) memory: Memory,
     pub(crate) numbers: Numbers,
     pub(crate) texts: Texts,
+    pub(crate) access: Access,
     pub(crate) encodings: Encodings,
     pub(crate) rdb: Rdb,
     pub(crate) blocking: Waking,
@@ -340,4 +341,31 @@ pub(crate) struct Texts {
     /// `CLIENT LIST` shows the request that asks for it in its client's buffer, and not none,
     /// because all clients are read into one buffer.
     pub(crate) client_has_own_buffer: bool,
+    /// Errors speak of commands and of this instance, not of Redis.
+    pub(crate) name_no_product: bool,
+}
+
+/// Access control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// A refusal is short, and names the user instead of *this user*.
+    pub(crate) refusals_name_user: bool,
+    /// The rules for commands are shown as they were given, not computed from the set of commands.
+    pub(crate) rules_are_kept: bool,
+    pub(crate) sanitizing: Sanitizing,
+    /// An entry of `ACL LOG` has an id, and the times of its first and its last event.
+    pub(crate) log_has_ids: bool,
+    /// There are rules for databases.
+    pub(crate) databases: bool,
+}
+
+/// When a user is shown to have `sanitize-payload`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sanitizing {
+    /// After a rule has said so.
+    WhenSaid,
+    /// Unless a rule says otherwise.
+    Always,
+    /// Neither this flag nor its opposite is shown.
+    Hidden,
 }

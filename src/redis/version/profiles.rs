@@ -1,8 +1,9 @@
 //! The profiles: the facts of each version.
 
 use super::facts::{
-    Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Memory, Numbers, Past,
-    Product, Profile, Rdb, Rewrites, SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
+    Access, Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Memory,
+    Numbers, Past, Product, Profile, Rdb, Rewrites, Sanitizing, SortNumbers, StreamRules, Streams,
+    Texts, Waking, XreadLast,
 };
 use super::{Embedding, Version};
 
@@ -21,6 +22,13 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     numbers: Numbers { shortest: false, coordinates_are_doubles: false },
     texts: TEXTS,
+    access: Access {
+        refusals_name_user: false,
+        rules_are_kept: false,
+        sanitizing: Sanitizing::WhenSaid,
+        log_has_ids: false,
+        databases: false,
+    },
     encodings: Encodings {
         set_listpack: false,
         list_listpack: false,
@@ -103,6 +111,13 @@ pub(super) const REDIS_7_2: Profile = Profile {
         unbalanced_names_command: true,
         arguments_have_display: true,
         ..TEXTS
+    },
+    access: Access {
+        refusals_name_user: true,
+        rules_are_kept: true,
+        sanitizing: Sanitizing::Always,
+        log_has_ids: true,
+        databases: false,
     },
     encodings: Encodings {
         set_listpack: true,
@@ -190,7 +205,7 @@ pub(super) const REDIS_8_6: Profile = Profile {
 pub(super) const VALKEY_8_0: Profile = Profile {
     version: Version::Valkey8_0,
     product: valkey("8.0.1", "12.2.0"),
-    texts: Texts { client_has_own_buffer: false, ..REDIS_7_2.texts },
+    texts: Texts { client_has_own_buffer: false, name_no_product: true, ..REDIS_7_2.texts },
     arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
     encodings: Encodings { zadd_measures_members: true, ..REDIS_7_2.encodings },
     past: Past { expires: false, is_stored: false },
@@ -226,6 +241,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         refusal_in_multi_names_command: true,
         ..VALKEY_8_1.texts
     },
+    access: Access { sanitizing: Sanitizing::Hidden, databases: true, ..VALKEY_8_1.access },
     rdb: Rdb { version: 80, hashes: Hashes::Absolute, ..VALKEY_8_1.rdb },
     fields: Fields {
         syntax: FieldSyntax::AfterOptions,
@@ -277,6 +293,7 @@ const TEXTS: Texts = Texts {
     missing_position_is_named: false,
     refusal_in_multi_names_command: false,
     client_has_own_buffer: true,
+    name_no_product: false,
 };
 
 const ARGUMENTS: Arguments = Arguments {

@@ -4,6 +4,7 @@
 
 use super::catalogue::category;
 use super::commands::Commands;
+use super::databases::Databases;
 use crate::redis::command::arguments::is;
 use crate::redis::database::glob;
 use crate::redis::value::Sds;
@@ -22,6 +23,7 @@ pub(crate) enum RuleError {
     UnknownPassword,
     Hash,
     FirstArgument,
+    Database,
 }
 
 impl RuleError {
@@ -46,6 +48,7 @@ impl RuleError {
                  hexadecimal characters"
             }
             RuleError::FirstArgument => "Allowing first-arg of a subcommand is not supported",
+            RuleError::Database => "The provided database ID is out of range",
         }
     }
 }
@@ -89,6 +92,7 @@ pub(crate) struct Selector {
     pub(super) all_channels: bool,
     keys: Vec<KeyPattern>,
     pub(super) channels: Vec<Sds>,
+    pub(super) databases: Databases,
 }
 
 /// Returns whether a name or pattern has spaces or NULs, which no rule may have.
@@ -104,6 +108,7 @@ impl Selector {
             all_channels: basis.all_channels,
             keys: Vec::new(),
             channels: Vec::new(),
+            databases: Databases::All,
         }
     }
 
@@ -127,6 +132,8 @@ impl Selector {
             self.commands = self.commands.anew(true);
         } else if is(word, "nocommands") || is(word, "-@all") {
             self.commands = self.commands.anew(false);
+        } else if let Some(databases) = self.databases_of_rule(word) {
+            self.databases = databases?;
         } else {
             match rule[0] {
                 b'~' | b'%' => self.add_keys(rule)?,
@@ -136,6 +143,11 @@ impl Selector {
             }
         }
         Ok(())
+    }
+
+    /// Returns the databases that a rule allows, or `None` if it is not about databases.
+    fn databases_of_rule(&self, word: &[u8]) -> Option<Result<Databases, RuleError>> {
+        if self.commands.access().databases { Databases::of_rule(word) } else { None }
     }
 
     /// `~pattern`, `%R~pattern`, `%W~pattern` or `%RW~pattern`.
@@ -191,6 +203,7 @@ impl Selector {
         if let [b'@', name @ ..] = name {
             let category = category(name).ok_or(RuleError::UnknownCommand)?;
             self.commands.set_categories(category, allow);
+            self.commands.keep_rule(&rule[1..], allow);
             return Ok(());
         }
         let catalogue = self.commands.catalogue();
@@ -199,6 +212,7 @@ impl Selector {
         let Some(bar) = bar else {
             let (number, _) = found.ok_or(RuleError::UnknownCommand)?;
             self.commands.set(number, allow);
+            self.commands.keep_rule(name, allow);
             return Ok(());
         };
         let argument = &name[bar + 1..];
@@ -215,6 +229,7 @@ impl Selector {
             let (number, _) = found.ok_or(RuleError::UnknownCommand)?;
             self.commands.set(number, true);
         }
+        self.commands.keep_rule(name, allow);
         Ok(())
     }
 
@@ -262,6 +277,11 @@ impl Selector {
         patterns.join(&b' ')
     }
 
+    /// Returns the rule for databases, empty for none of them. `None` in versions without.
+    pub(crate) fn describe_databases(&self) -> Option<String> {
+        self.commands.access().databases.then(|| self.databases.describe())
+    }
+
     /// Returns all rules.
     pub(super) fn describe(&self) -> Vec<u8> {
         let mut text = self.describe_keys();
@@ -275,6 +295,11 @@ impl Selector {
         if !channels.is_empty() {
             text.extend_from_slice(&channels);
             text.push(b' ');
+        }
+        match &self.databases {
+            Databases::All => {}
+            Databases::Some(numbers) if numbers.is_empty() => text.extend_from_slice(b"resetdbs "),
+            some => text.extend_from_slice(format!("{} ", some.describe()).as_bytes()),
         }
         text.extend_from_slice(&self.commands.describe());
         text

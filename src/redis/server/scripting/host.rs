@@ -143,7 +143,7 @@ impl Host for Run<'_> {
 
     fn may_call(&mut self, words: &[&[u8]]) -> Option<bool> {
         let command = self.server.table.named(words)?;
-        Some(self.server.user_of(SCRIPT).is_none_or(|user| user.check(command, words).is_ok()))
+        Some(self.server.is_allowed(SCRIPT, command, words))
     }
 }
 
