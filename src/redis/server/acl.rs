@@ -4,9 +4,8 @@
 //! `default`, who may do everything and logs in by connecting, unless there is a password.
 //!
 //! `user` has a user's rules and `selector` those for commands, keys, channels and, in Valkey 9.1,
-//! `databases`; `check` applies
-//! them to a request. The invariant: as long as no user is restricted, `restricts` is false and no
-//! command is checked.
+//! databases; `check` applies them to a request. The invariant: as long as no user is restricted,
+//! `restricts` is false and no command is checked.
 //!
 //! Source: <https://redis.io/docs/management/security/acl/>, `acl.c`.
 
@@ -16,6 +15,7 @@ mod commands;
 pub(crate) mod databases;
 pub(crate) mod file;
 pub(crate) mod log;
+mod rule_error;
 pub(crate) mod selector;
 pub(crate) mod user;
 

@@ -251,6 +251,36 @@ const FACTS: &[Fact] = &[
         "`GETEX` checks its expiry before it looks at the key.",
     ),
     fact(
+        |p| !p.lua.errors_name_script,
+        "The error of a script ends with its place alone (`script: on @user_script:1.`), without the script's digest.",
+    ),
+    fact(
+        |p| p.lua.has_server,
+        "Scripts and libraries find the table `redis` as `server` too, with `VALKEY_VERSION` and `SERVER_NAME`.",
+    ),
+    fact(|p| p.lua.has_clock, "Scripts have `os.clock`."),
+    fact(
+        |p| p.lua.marks_arrays,
+        "`cjson.decode_array_with_array_mt(true)` lets scripts tell an empty array from an empty object.",
+    ),
+    fact(
+        |p| p.lua.is_an_engine,
+        "Lua is one of several scripting engines: `#!LUA` is accepted, and `#!js` is `Could not find scripting engine 'js'`.",
+    ),
+    fact(
+        |p| p.texts.name_no_product,
+        "Errors of scripts do not speak of Redis: `Unknown command called from script`, `NOSCRIPT No matching script.`, `BUSY Valkey is \
+         busy`.",
+    ),
+    fact(
+        |p| p.lua.product == "Valkey",
+        "The error of a command that scripts must not call speaks of Valkey: `This Valkey command is not allowed from script`.",
+    ),
+    fact(
+        |p| p.lua.levels_are_of_log,
+        "`redis.log` calls a level that does not exist an `Invalid log level`.",
+    ),
+    fact(
         |p| p.access.refusals_name_user,
         "What access control refuses has other texts, outside of transactions, in scripts and in `ACL DRYRUN`: `NOPERM \
          User alice has no permissions to run the 'get' command`, `NOPERM No permissions to access a key`.",

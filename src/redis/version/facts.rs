@@ -13,6 +13,7 @@ pub(crate) struct Profile {
     pub(crate) numbers: Numbers,
     pub(crate) texts: Texts,
     pub(crate) access: Access,
+    pub(crate) lua: Lua,
     pub(crate) encodings: Encodings,
     pub(crate) rdb: Rdb,
     pub(crate) blocking: Waking,
@@ -368,4 +369,27 @@ pub(crate) enum Sanitizing {
     Always,
     /// Neither this flag nor its opposite is shown.
     Hidden,
+}
+
+/// The tables and functions that scripts find, and the texts of their errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lua {
+    /// The table `redis` is also called `server`, has the version of Valkey, and is `server` in
+    /// errors.
+    pub(crate) has_server: bool,
+    /// There is `os.clock`.
+    pub(crate) has_clock: bool,
+    /// `cjson` tells an empty array from an empty object.
+    pub(crate) marks_arrays: bool,
+    /// An error tells the script's digest or the function's name, not only the place.
+    pub(crate) errors_name_script: bool,
+    /// Whose command is not allowed from scripts.
+    pub(crate) product: &'static str,
+    /// A level of `redis.log` is one of a log.
+    pub(crate) levels_are_of_log: bool,
+    /// `redis.set_repl` requires one argument, not two.
+    pub(crate) set_repl_requires_one: bool,
+    /// Lua is one of several scripting engines: its name is in any case, it is looked for after the
+    /// rest of the first line, and functions are checked when their library is loaded.
+    pub(crate) is_an_engine: bool,
 }

@@ -1,7 +1,7 @@
 //! The profiles: the facts of each version.
 
 use super::facts::{
-    Access, Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Memory,
+    Access, Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Lua, Memory,
     Numbers, Past, Product, Profile, Rdb, Rewrites, Sanitizing, SortNumbers, StreamRules, Streams,
     Texts, Waking, XreadLast,
 };
@@ -28,6 +28,16 @@ pub(super) const REDIS_7_0: Profile = Profile {
         sanitizing: Sanitizing::WhenSaid,
         log_has_ids: false,
         databases: false,
+    },
+    lua: Lua {
+        has_server: false,
+        has_clock: false,
+        marks_arrays: false,
+        errors_name_script: true,
+        product: "Redis",
+        levels_are_of_log: false,
+        set_repl_requires_one: false,
+        is_an_engine: false,
     },
     encodings: Encodings {
         set_listpack: false,
@@ -119,6 +129,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
         log_has_ids: true,
         databases: false,
     },
+    lua: Lua { set_repl_requires_one: true, ..REDIS_7_0.lua },
     encodings: Encodings {
         set_listpack: true,
         list_listpack: true,
@@ -140,6 +151,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
 pub(super) const REDIS_7_4: Profile = Profile {
     version: Version::Redis7_4,
     product: redis("7.4.1", "12.2.0"),
+    lua: Lua { has_clock: true, levels_are_of_log: true, ..REDIS_7_2.lua },
     encodings: Encodings { hash_listpackex: true, ..REDIS_7_2.encodings },
     rdb: Rdb { version: 12, hashes: Hashes::Relative, ..REDIS_7_2.rdb },
     rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
@@ -181,6 +193,7 @@ pub(super) const REDIS_8_2: Profile = Profile {
 pub(super) const REDIS_8_6: Profile = Profile {
     version: Version::Redis8_6,
     product: redis("8.6.2", "13.3.0"),
+    lua: Lua { marks_arrays: true, ..REDIS_8_2.lua },
     texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
     rdb: Rdb { version: 13, streams: Streams::Idempotent, ..REDIS_8_2.rdb },
     fields: Fields { syntax: FieldSyntax::Anywhere, ..REDIS_8_2.fields },
@@ -205,6 +218,7 @@ pub(super) const REDIS_8_6: Profile = Profile {
 pub(super) const VALKEY_8_0: Profile = Profile {
     version: Version::Valkey8_0,
     product: valkey("8.0.1", "12.2.0"),
+    lua: Lua { has_server: true, has_clock: true, levels_are_of_log: true, ..REDIS_7_2.lua },
     texts: Texts { client_has_own_buffer: false, name_no_product: true, ..REDIS_7_2.texts },
     arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
     encodings: Encodings { zadd_measures_members: true, ..REDIS_7_2.encodings },
@@ -216,6 +230,7 @@ pub(super) const VALKEY_8_0: Profile = Profile {
 pub(super) const VALKEY_8_1: Profile = Profile {
     version: Version::Valkey8_1,
     product: valkey("8.1.8", "10.2.1"),
+    lua: Lua { is_an_engine: true, ..VALKEY_8_0.lua },
     encodings: Encodings {
         shares_integers: false,
         embedding: Embedding::VALKEY_8_1,
@@ -236,6 +251,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
 pub(super) const VALKEY_9_1: Profile = Profile {
     version: Version::Valkey9_1,
     product: valkey("9.1.2", "16.2.0"),
+    lua: Lua { errors_name_script: false, product: "Valkey", ..VALKEY_8_1.lua },
     texts: Texts {
         missing_position_is_named: true,
         refusal_in_multi_names_command: true,

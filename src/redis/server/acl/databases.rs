@@ -1,11 +1,11 @@
 //! The databases that a selector allows, and those that a request needs.
 //!
-//! A command needs the current database if it reads, writes or names keys, and besides the databases
-//! that are among its arguments. `FLUSHALL` needs all.
+//! A command needs the current database if it reads, writes or names keys, and besides it the
+//! databases that are among its arguments. `FLUSHALL` needs all.
 //!
 //! Source: `acl.c` of Valkey 9.1, and the answers of `ACL DRYRUN` for each of its commands.
 
-use super::selector::RuleError;
+use super::rule_error::RuleError;
 use crate::redis::command::Args;
 use crate::redis::command::arguments::is;
 use crate::redis::command::describe::{CATEGORIES, category_bits};
@@ -70,7 +70,7 @@ impl Databases {
         let named = arguments(command.name, words);
         let is_denied = |at: &usize| {
             let number = words.get(*at).and_then(|word| place.number_of(word));
-            // What is no database is an error of the command itself.
+            // A word that names no database is an error of the command itself.
             number.is_some_and(|number| !self.has(number))
         };
         let has_keys = command.keys.iter().any(|spec| spec.usage & usage::NOT_KEY == 0);

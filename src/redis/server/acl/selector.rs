@@ -5,53 +5,12 @@
 use super::catalogue::category;
 use super::commands::Commands;
 use super::databases::Databases;
+use super::rule_error::RuleError;
 use crate::redis::command::arguments::is;
 use crate::redis::database::glob;
 use crate::redis::value::Sds;
 use crate::redis::value::number::is_space;
 use crate::redis::version::Version;
-
-/// Why a rule is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RuleError {
-    UnknownCommand,
-    Syntax,
-    /// A pattern of keys after all keys.
-    AllKeys,
-    /// A pattern of channels after all channels.
-    AllChannels,
-    UnknownPassword,
-    Hash,
-    FirstArgument,
-    Database,
-}
-
-impl RuleError {
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            RuleError::UnknownCommand => "Unknown command or category name in ACL",
-            RuleError::Syntax => "Syntax error",
-            RuleError::AllKeys => {
-                "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does \
-                 not have any effect. Try 'resetkeys' to start with an empty list of patterns"
-            }
-            RuleError::AllChannels => {
-                "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and \
-                 does not have any effect. Try 'resetchannels' to start with an empty list of \
-                 channels"
-            }
-            RuleError::UnknownPassword => {
-                "The password you are trying to remove from the user does not exist"
-            }
-            RuleError::Hash => {
-                "The password hash must be exactly 64 characters and contain only lowercase \
-                 hexadecimal characters"
-            }
-            RuleError::FirstArgument => "Allowing first-arg of a subcommand is not supported",
-            RuleError::Database => "The provided database ID is out of range",
-        }
-    }
-}
 
 /// What rules stand on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,7 +258,9 @@ impl Selector {
         match &self.databases {
             Databases::All => {}
             Databases::Some(numbers) if numbers.is_empty() => text.extend_from_slice(b"resetdbs "),
-            some => text.extend_from_slice(format!("{} ", some.describe()).as_bytes()),
+            some @ Databases::Some(_) => {
+                text.extend_from_slice(format!("{} ", some.describe()).as_bytes());
+            }
         }
         text.extend_from_slice(&self.commands.describe());
         text

@@ -4,7 +4,8 @@
 //! Source: `acl.c` (`ACLSetUser`, `ACLDescribeUser`).
 
 use super::databases::Databases;
-use super::selector::{Basis, RuleError, Selector};
+use super::rule_error::RuleError;
+use super::selector::{Basis, Selector};
 use crate::redis::command::arguments::is;
 use crate::redis::database::sha256::sha256_hex;
 use crate::redis::resp::inline;
