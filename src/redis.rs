@@ -106,7 +106,9 @@
 //!   that are tables is refused, since their order would depend on addresses. A reply is nested at
 //!   most 128 levels. `unpack` returns at most 7,700 results, and that of the real server nearly
 //!   8,000. The place in the message of a wrong argument is missing where `tostring`, `pairs`,
-//!   `unpack`, `setmetatable` or a function of `table` is called in a tail call. There is no
+//!   `unpack`, `setmetatable` or a function of `table` is called in a tail call. `os.clock`, where
+//!   it exists, shows the virtual seconds that the script has run, so that two calls in a row show
+//!   the same. `getfenv`, `setfenv` and `newproxy` do not exist in any version. There is no
 //!   debugger (`SCRIPT DEBUG`). `redis.set_repl` decides what replicas are told, and not what an
 //!   append-only file keeps. Errors within an array that a script returns do not count as failures
 //!   of its command.

@@ -73,6 +73,11 @@ const MEMORY: usize = 512 << 20;
 /// No limit.
 const UNLIMITED: usize = 0;
 
+const NO_WORDS: &str = "ERR Lua redis lib command arguments must be strings or integers";
+const NO_WORDS_OF_VALKEY: &str = "ERR Command arguments must be strings or integers";
+const TOO_FEW: &str = "ERR Please specify at least one argument for this redis lib call";
+const TOO_FEW_OF_VALKEY: &str = "ERR Please specify at least one argument for this call";
+
 /// One state of Lua, in its sandbox.
 #[derive(Debug)]
 pub(crate) struct Interpreter {
@@ -85,6 +90,7 @@ pub(crate) struct Interpreter {
     slot: Arc<Slot>,
     meter: Arc<Meter>,
     random: Random,
+    profile: &'static Profile,
     /// For functions: what the library that is loaded has registered, and the choice of globals.
     loading: Option<(Pending, Function)>,
 }
@@ -110,11 +116,12 @@ impl Interpreter {
         let globals = lua.globals();
         let meter = Arc::<Meter>::default();
         let random = Random::default();
-        let slot = Arc::new(Slot::new(profile.numbers));
+        let slot = Arc::new(Slot::new(profile));
 
         let format: Function = globals.raw_get::<Table>("string")?.raw_get("format")?;
         let next: Function = globals.raw_get("next")?;
-        globals.raw_set("cjson", cjson::library(&lua, &format, &next)?)?;
+        globals
+            .raw_set("cjson", cjson::library(&lua, &format, &next, profile.lua.marks_arrays)?)?;
         globals.raw_set("struct", structs::library(&lua)?)?;
         globals.raw_set("cmsgpack", cmsgpack::library(&lua)?)?;
         globals.raw_set("bit", bits::library(&lua)?)?;
@@ -123,6 +130,12 @@ impl Interpreter {
             api::add_debugging(&lua, &api)?;
         }
         globals.raw_set("redis", &api)?;
+        if profile.lua.has_server {
+            globals.raw_set("server", &api)?;
+        }
+        if profile.lua.has_clock {
+            globals.raw_set("os", api::clock(&lua, &meter)?)?;
+        }
         random::replace(&lua, &globals.raw_get("math")?, &random)?;
 
         let native = lua.create_table()?;
@@ -137,15 +150,15 @@ impl Interpreter {
             Kind::Eval => (sandbox.raw_get::<Function>("lock")?.call(())?, None),
             Kind::Functions => {
                 let pending = Pending::default();
-                let api = library::api(&lua, &pending)?;
+                let api = library::api(&lua, &pending, profile)?;
                 api::add_log_and_version(&lua, &api, profile)?;
                 let lock: Function = sandbox.raw_get("lock_for_functions")?;
-                let (own, choose): (Table, Function) = lock.call(api)?;
+                let (own, choose): (Table, Function) = lock.call((api, profile.lua.has_server))?;
                 (own, Some((pending, choose)))
             }
         };
         lua.set_globals(frozen)?;
-        Ok(Interpreter { lua, globals, run, api, slot, meter, random, loading })
+        Ok(Interpreter { lua, globals, run, api, slot, meter, random, profile, loading })
     }
 
     /// Compiles a script.
@@ -185,7 +198,7 @@ impl Interpreter {
         self.lua.remove_global_hook();
         let ended = choose.call::<()>(false);
         match loaded.and(unlimited).and(ended) {
-            Ok(()) => Ok(registered),
+            Ok(()) => library::check(registered, self.profile),
             Err(error) => {
                 let why = library::message(&error);
                 Err(format!("Error registering functions: {why}"))
@@ -229,7 +242,10 @@ impl Interpreter {
             Ok(Ok((reply, counted))) => Finished { reply, counted },
             Ok(Err((message, place, counted))) => {
                 let text = match place {
-                    Some(place) => format!("{message} script: {name}, on {place}."),
+                    Some(place) if self.profile.lua.errors_name_script => {
+                        format!("{message} script: {name}, on {place}.")
+                    }
+                    Some(place) => format!("{message} script: on {place}."),
                     None => message,
                 };
                 Finished { reply: Reply::Error(ErrorReply(text.into())), counted }
@@ -323,19 +339,21 @@ impl Interpreter {
             }
             Err(Raised::Reply(text.as_bytes().to_vec(), counted).into())
         };
+        let names_no_product = self.profile.texts.name_no_product;
         if !are_words {
-            let text = "ERR Lua redis lib command arguments must be strings or integers";
-            return refuse(text, false);
+            return refuse(if names_no_product { NO_WORDS_OF_VALKEY } else { NO_WORDS }, false);
         }
         let words = words.list();
         if words.is_empty() {
-            let text = "ERR Please specify at least one argument for this redis lib call";
-            return refuse(text, false);
+            return refuse(if names_no_product { TOO_FEW_OF_VALKEY } else { TOO_FEW }, false);
         }
         if ask == Ask::MayCall {
             return match host.may_call(&words) {
                 Some(may) => Ok(Value::Boolean(may)),
-                None => refuse("ERR Invalid command passed to redis.acl_check_cmd()", false),
+                None => {
+                    let text = "ERR Invalid command passed to redis.acl_check_cmd()";
+                    refuse(&api::worded(self.profile, text), false)
+                }
             };
         }
         match host.call(&words, &self.meter) {

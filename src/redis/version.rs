@@ -18,8 +18,8 @@ use crate::unknown_version::UnknownVersion;
 pub(crate) use defaults::default_since;
 pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use facts::{
-    Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers, Product,
-    Profile, Rdb, SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
+    Access, Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers,
+    Product, Profile, Rdb, Sanitizing, SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
 };
 pub(crate) use profiles::REDIS_7_2_4;
 pub(crate) use set::Versions;

@@ -2,7 +2,7 @@
 //! the real server. `recorded/acl.txt` has the rules and what they permit.
 
 use crate::support::Rig;
-use stunt_double::redis::ServerOptions;
+use stunt_double::redis::{ServerOptions, Version};
 
 const LOST: &str = "!NOPERM ACLs rules changed between the moment the transaction was accumulated \
                     and the EXEC call. This command is no longer allowed for the following reason: ";
@@ -103,6 +103,48 @@ fn the_log_joins_what_is_alike_within_a_minute() {
     assert_eq!(log(&mut rig).len(), 2);
     assert_eq!(rig.say(1, "ACL LOG RESET"), "OK");
     assert!(log(&mut rig).is_empty());
+}
+
+#[test]
+fn later_versions_number_the_entries_of_the_log_and_count_denials() {
+    let mut rig = Rig::with(ServerOptions::default().with_version(Version::Valkey9_1));
+    rig.say(1, "ACL SETUSER u on nopass +get ~k db=0,1");
+    rig.say(2, "AUTH u x");
+    for line in ["SET k v", "GET a", "GET k", "SELECT 1", "PING"] {
+        rig.send(2, line);
+    }
+    rig.pass_ms(250);
+    rig.say(1, "ACL SETUSER u db=1 +select");
+    for line in ["GET a", "GeT k", "SELECT 2", "SELECT 2", "SELECT 1", "GET k", "GET a"] {
+        rig.send(2, line);
+    }
+    let logged = rig.say(1, "ACL LOG");
+    let heads: Vec<String> = log(&mut rig);
+    assert_eq!(
+        heads,
+        [
+            "2 key toplevel a u 0",
+            "2 database toplevel 2 u 0",
+            "2 database toplevel get u 0",
+            "1 command toplevel ping u 0.25",
+            "1 command toplevel select u 0.25",
+            "1 command toplevel set u 0.25",
+        ]
+    );
+    let times = |entry: &str| {
+        let (_, rest) = entry.split_once("\"entry-id\", ").unwrap();
+        rest.split(']').next().unwrap().to_owned()
+    };
+    let entries: Vec<String> = logged.split("[\"count\"").skip(1).map(times).collect();
+    let id = |entry: &String| entry.split(',').next().unwrap().to_owned();
+    assert_eq!(entries.iter().map(id).collect::<Vec<_>>(), ["1", "5", "4", "3", "2", "0"]);
+    let numbers = entries[0].split(", ").filter_map(|word| word.parse::<i64>().ok());
+    let [_, created, updated] = numbers.collect::<Vec<_>>()[..] else { panic!("{entries:?}") };
+    assert_eq!(updated - created, 250);
+    let stats = rig.say(1, "INFO stats");
+    for (reason, count) in [("auth", 0), ("cmd", 3), ("key", 2), ("channel", 0), ("db", 4)] {
+        assert!(stats.contains(&format!("acl_access_denied_{reason}:{count}")), "{stats}");
+    }
 }
 
 #[test]

@@ -32,6 +32,8 @@ mod replication_stream;
 mod scan;
 #[cfg(feature = "lua")]
 mod scripts;
+#[cfg(feature = "lua")]
+mod scripts_versions;
 mod sentinel;
 mod sets;
 mod shared;

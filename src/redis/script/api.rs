@@ -39,21 +39,21 @@ pub(super) struct Asked {
 
 /// The place where functions that outlive a run find it. A request is handed over beside Lua, whose
 /// stack has no room for the same thousands of words twice.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Slot {
     run: Mutex<Option<Function>>,
     asked: Mutex<Option<Asked>>,
-    numbers: Numbers,
+    profile: &'static Profile,
 }
 
 impl Slot {
-    /// Returns an empty slot of a server that writes numbers in this way.
-    pub(super) fn new(numbers: Numbers) -> Slot {
-        Slot { numbers, run: Mutex::default(), asked: Mutex::default() }
+    /// Returns an empty slot of a server of this version.
+    pub(super) fn new(profile: &'static Profile) -> Slot {
+        Slot { profile, run: Mutex::default(), asked: Mutex::default() }
     }
 
     pub(super) fn numbers(&self) -> Numbers {
-        self.numbers
+        self.profile.numbers
     }
 
     pub(super) fn fill(&self, run: Function) {
@@ -73,7 +73,7 @@ impl Slot {
     fn ask(&self, name: &str, ask: Ask, values: MultiValue) -> mlua::Result<Value> {
         let run = self.within_run(name)?;
         let mut words = Words::default();
-        let words = words.fill(values, self.numbers).map(|()| words);
+        let words = words.fill(values, self.numbers()).map(|()| words);
         *lock(&self.asked) = Some(Asked { ask, words });
         let answer = run.call(());
         // Lua may have had no room to call the run, which then must not find the request later.
@@ -84,7 +84,8 @@ impl Slot {
     /// Returns the run, or the error of a function that was called outside of one.
     fn within_run(&self, name: &str) -> mlua::Result<Function> {
         lock(&self.run).clone().ok_or_else(|| {
-            reply_error(&format!("{name} can only be called inside a script invocation"))
+            let text = format!("{name} can only be called inside a script invocation");
+            reply_error(&worded(self.profile, &text))
         })
     }
 }
@@ -95,6 +96,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn reply_error(text: &str) -> mlua::Error {
     Raised::Reply(format!("ERR {text}").into_bytes(), false).into()
+}
+
+/// Returns a text in the words of a version: Valkey calls the table `redis` `server`.
+pub(super) fn worded(profile: &Profile, text: &str) -> String {
+    if profile.lua.has_server { text.replacen("redis.", "server.", 1) } else { text.to_owned() }
 }
 
 /// Returns an error's text with a code: `-CODE text` has its own, everything else gets `ERR`.
@@ -156,18 +162,26 @@ const LEVELS: [(&str, i64); 4] =
     [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)];
 
 /// Adds `redis.log` and the version, which libraries also have while they are loaded.
-pub(super) fn add_log_and_version(lua: &Lua, api: &Table, profile: &Profile) -> mlua::Result<()> {
+pub(super) fn add_log_and_version(
+    lua: &Lua,
+    api: &Table,
+    profile: &'static Profile,
+) -> mlua::Result<()> {
     // There is no log, so the arguments are only checked.
-    let log = |lua: &Lua, values: MultiValue| -> mlua::Result<()> {
+    let log = move |lua: &Lua, values: MultiValue| -> mlua::Result<()> {
         let arguments = Arguments::new(lua, values);
         if arguments.len() < 2 {
-            return Err(reply_error("redis.log() requires two arguments or more."));
+            return Err(reply_error(&worded(
+                profile,
+                "redis.log() requires two arguments or more.",
+            )));
         }
         let Some(level) = number_of(lua, &arguments.values[0]) else {
             return Err(reply_error("First argument must be a number (log level)."));
         };
         if !(0..=3).contains(&(level as i64)) {
-            return Err(reply_error("Invalid debug level."));
+            let of = if profile.lua.levels_are_of_log { "log" } else { "debug" };
+            return Err(reply_error(&format!("Invalid {of} level.")));
         }
         Ok(())
     };
@@ -177,8 +191,28 @@ pub(super) fn add_log_and_version(lua: &Lua, api: &Table, profile: &Profile) -> 
     }
     let version = profile.product.redis_number;
     api.raw_set("REDIS_VERSION", version)?;
-    let number = version.split('.').fold(0, |n, part| n << 8 | part.parse::<i64>().unwrap_or(0));
-    api.raw_set("REDIS_VERSION_NUM", number)
+    api.raw_set("REDIS_VERSION_NUM", number_of_version(version))?;
+    if profile.lua.has_server {
+        api.raw_set("SERVER_NAME", profile.product.name)?;
+        api.raw_set("VALKEY_VERSION", profile.product.number)?;
+        api.raw_set("VALKEY_VERSION_NUM", number_of_version(profile.product.number))?;
+    }
+    Ok(())
+}
+
+/// Returns a version as a number with a byte for each part.
+fn number_of_version(version: &str) -> i64 {
+    version.split('.').fold(0, |n, part| n << 8 | part.parse::<i64>().unwrap_or(0))
+}
+
+/// Returns the table `os`, whose one function is a clock in virtual time: it shows the seconds that
+/// the script has run.
+pub(super) fn clock(lua: &Lua, meter: &Arc<Meter>) -> mlua::Result<Table> {
+    let meter = Arc::clone(meter);
+    let clock = move |_: &Lua, _: MultiValue| Ok(meter.elapsed() as f64 / 1000.0);
+    let os = lua.create_table()?;
+    os.raw_set("clock", lua.create_function(clock)?)?;
+    Ok(os)
 }
 
 /// The flag of `redis.set_repl` for replicas.
@@ -190,7 +224,8 @@ fn add_settings(lua: &Lua, api: &Table, slot: &Arc<Slot>, meter: &Arc<Meter>) ->
         own.within_run("redis.setresp")?;
         let arguments = Arguments::new(lua, values);
         if arguments.len() != 1 {
-            return Err(reply_error("redis.setresp() requires one argument."));
+            let text = worded(own.profile, "redis.setresp() requires one argument.");
+            return Err(reply_error(&text));
         }
         match number_of(lua, &arguments.values[0]).map_or(0, |n| n as i64) {
             2 => shared.set_protocol(Protocol::Resp2),
@@ -206,7 +241,13 @@ fn add_settings(lua: &Lua, api: &Table, slot: &Arc<Slot>, meter: &Arc<Meter>) ->
         own.within_run("redis.set_repl")?;
         let arguments = Arguments::new(lua, values);
         if arguments.len() != 1 {
-            return Err(reply_error("redis.set_repl() requires two arguments."));
+            let number = if own.profile.lua.set_repl_requires_one {
+                "one argument"
+            } else {
+                "two arguments"
+            };
+            let text = format!("redis.set_repl() requires {number}.");
+            return Err(reply_error(&worded(own.profile, &text)));
         }
         let flags = number_of(lua, &arguments.values[0]).map_or(0, |n| n as i64);
         if flags & !3 != 0 {
@@ -236,7 +277,7 @@ pub(super) fn table(
     lua: &Lua,
     slot: &Arc<Slot>,
     meter: &Arc<Meter>,
-    profile: &Profile,
+    profile: &'static Profile,
 ) -> mlua::Result<Table> {
     let api = lua.create_table()?;
     add_calls(lua, &api, slot)?;

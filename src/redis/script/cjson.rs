@@ -31,6 +31,10 @@ pub(super) struct Settings {
     /// Number of significant digits that are written.
     pub(super) precision: i32,
     keep_buffer: bool,
+    /// A table is an array if its metatable says so.
+    pub(super) knows_arrays: bool,
+    /// Arrays that are read get such a metatable.
+    pub(super) marks_arrays: bool,
 }
 
 impl Default for Settings {
@@ -45,6 +49,8 @@ impl Default for Settings {
             decode_invalid: true,
             precision: 14,
             keep_buffer: true,
+            knows_arrays: false,
+            marks_arrays: false,
         }
     }
 }
@@ -175,6 +181,20 @@ fn decode_invalid_numbers(
     Ok([set_switch(arguments, 1, &mut settings.decode_invalid)?].into_iter().collect())
 }
 
+fn decode_array_with_array_mt(
+    settings: &mut Settings,
+    arguments: &Arguments<'_>,
+) -> mlua::Result<MultiValue> {
+    Ok([set_switch(arguments, 1, &mut settings.marks_arrays)?].into_iter().collect())
+}
+
+/// The field of a metatable that makes its table an array.
+pub(super) const IS_ARRAY: &str = "__is_cjson_array";
+
+/// The setter that only libraries have that know of arrays.
+const ARRAY_SETTER: (&str, usize, Setter) =
+    ("decode_array_with_array_mt", 1, decode_array_with_array_mt);
+
 /// A function that reads and changes settings.
 type Setter = fn(&mut Settings, &Arguments<'_>) -> mlua::Result<MultiValue>;
 
@@ -198,10 +218,15 @@ fn only_argument(lua: &Lua, values: MultiValue) -> mlua::Result<Arguments<'_>> {
 }
 
 /// Returns the library, with settings of its own. `format` is Lua's `string.format`, and `next` its
-/// function of that name.
-pub(super) fn library(lua: &Lua, format: &Function, next: &Function) -> mlua::Result<Table> {
+/// function of that name. `knows_arrays` decides whether metatables can make tables arrays.
+pub(super) fn library(
+    lua: &Lua,
+    format: &Function,
+    next: &Function,
+    knows_arrays: bool,
+) -> mlua::Result<Table> {
     let table = lua.create_table()?;
-    let shared = Shared::default();
+    let shared = Arc::new(Mutex::new(Settings { knows_arrays, ..Settings::default() }));
     let own = shared.clone();
     let used = (format.clone(), next.clone());
     let encode = move |lua: &Lua, values: MultiValue| {
@@ -219,14 +244,18 @@ pub(super) fn library(lua: &Lua, format: &Function, next: &Function) -> mlua::Re
     };
     table.raw_set("decode", lua.create_function(decode)?)?;
 
-    for (name, most, set) in SETTERS {
+    let of_arrays = knows_arrays.then_some(ARRAY_SETTER);
+    for (name, most, set) in SETTERS.into_iter().chain(of_arrays) {
         let own = shared.clone();
         let function =
             move |lua: &Lua, values: MultiValue| set(&mut lock(&own), &at_most(lua, values, most)?);
         table.raw_set(name, lua.create_function(function)?)?;
     }
     let (format, next) = (format.clone(), next.clone());
-    table.raw_set("new", lua.create_function(move |lua, ()| library(lua, &format, &next))?)?;
+    table.raw_set(
+        "new",
+        lua.create_function(move |lua, ()| library(lua, &format, &next, knows_arrays))?,
+    )?;
     table.raw_set("null", Value::NULL)?;
     table.raw_set("_NAME", "cjson")?;
     table.raw_set("_VERSION", "2.1.0")?;

@@ -3,8 +3,10 @@
 //! Source: `function_lua.c` (`luaRegisterFunction`), `functions.c` (`functionLibCreateFunction`).
 
 use super::Script;
+use super::api::worded;
 use super::native::{Raised, raised, text_of};
 use super::table;
+use crate::redis::version::Profile;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -39,21 +41,44 @@ impl Pending {
         self.lock().take().unwrap_or_default()
     }
 
-    fn register(&self, registration: Registration) -> Result<(), &'static str> {
+    /// Adds a function. In versions where Lua is an engine, [`check`] checks it.
+    fn register(&self, registration: Registration, is_checked: bool) -> Result<(), &'static str> {
         let mut pending = self.lock();
         let Some(functions) = pending.as_mut() else {
             return Err("redis.register_function can only be called on FUNCTION LOAD command");
         };
-        if !is_name(&registration.name) {
+        if is_checked && !is_name(&registration.name) {
             return Err("Library names can only contain letters, numbers, or underscores(_) and \
                         must be at least one character long");
         }
-        if functions.iter().any(|known| known.name == registration.name) {
-            return Err("Function already exists in the library");
+        if is_checked && functions.iter().any(|known| known.name == registration.name) {
+            return Err(EXISTS);
         }
         functions.push(registration);
         Ok(())
     }
+}
+
+const EXISTS: &str = "Function already exists in the library";
+
+/// Returns the functions that a library has registered, unless one of them is refused.
+pub(super) fn check(
+    functions: Vec<Registration>,
+    profile: &Profile,
+) -> Result<Vec<Registration>, String> {
+    if profile.lua.is_an_engine {
+        for (at, function) in functions.iter().enumerate() {
+            if !is_name(&function.name) {
+                return Err("Function names can only contain letters, numbers, or underscores(_) \
+                            and must be at least one character long"
+                    .to_owned());
+            }
+            if functions[..at].iter().any(|known| known.name == function.name) {
+                return Err(EXISTS.to_owned());
+            }
+        }
+    }
+    Ok(functions)
 }
 
 /// Returns whether a text is a valid name of a library or a function.
@@ -129,12 +154,12 @@ fn by_position(lua: &Lua, name: &Value, callback: &Value) -> Result<Registration
 }
 
 /// Returns the table `redis` that a library has while it is loaded.
-pub(super) fn api(lua: &Lua, pending: &Pending) -> mlua::Result<Table> {
+pub(super) fn api(lua: &Lua, pending: &Pending, profile: &'static Profile) -> mlua::Result<Table> {
     let pending = pending.clone();
     let register = move |lua: &Lua, values: MultiValue| {
         if pending.lock().is_none() {
             let text = "redis.register_function can only be called on FUNCTION LOAD command";
-            return Err(refuse(text));
+            return Err(refuse(profile, text));
         }
         let values: Vec<Value> = values.into_iter().collect();
         let read = match &values[..] {
@@ -142,15 +167,16 @@ pub(super) fn api(lua: &Lua, pending: &Pending) -> mlua::Result<Table> {
             [name, callback] => by_position(lua, name, callback),
             _ => Err("wrong number of arguments to redis.register_function"),
         };
-        read.and_then(|registration| pending.register(registration)).map_err(refuse)
+        read.and_then(|registration| pending.register(registration, !profile.lua.is_an_engine))
+            .map_err(|text| refuse(profile, text))
     };
     let table = lua.create_table()?;
     table.raw_set("register_function", lua.create_function(register)?)?;
     Ok(table)
 }
 
-fn refuse(text: &'static str) -> mlua::Error {
-    Raised::Reply(format!("ERR {text}").into_bytes(), false).into()
+fn refuse(profile: &Profile, text: &str) -> mlua::Error {
+    Raised::Reply(format!("ERR {}", worded(profile, text)).into_bytes(), false).into()
 }
 
 /// Returns what an error says that stopped a library.

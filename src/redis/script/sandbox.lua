@@ -307,10 +307,13 @@ function sandbox.lock()
 end
 
 -- Freezes all globals. Returns the table that stands for them while functions run, and a function
--- that chooses what it leads to: the globals, or only the given `redis` while a library is loaded.
-function sandbox.lock_for_functions(api)
+-- that chooses what it leads to: the globals, or only the given `redis` while a library is loaded,
+-- which Valkey also calls `server`.
+function sandbox.lock_for_functions(api, has_server)
   local frozen = sandbox.lock()
-  local loading = freeze(setmetatable({ redis = setmetatable(api, strict()) }, strict()))
+  local visible = { redis = setmetatable(api, strict()) }
+  if has_server then visible.server = api end
+  local loading = freeze(setmetatable(visible, strict()))
   local own = {}
   local metatable = { __index = frozen, __newindex = refuse }
   true_of[own] = globals

@@ -3,17 +3,19 @@
 //! Every client has a user, whom its commands are checked against. A server starts with the user
 //! `default`, who may do everything and logs in by connecting, unless there is a password.
 //!
-//! `user` has a user's rules and `selector` those for commands, keys and channels; `check` applies
-//! them to a request. The invariant: as long as no user is restricted, `restricts` is false and no
-//! command is checked.
+//! `user` has a user's rules and `selector` those for commands, keys, channels and, in Valkey 9.1,
+//! databases; `check` applies them to a request. The invariant: as long as no user is restricted,
+//! `restricts` is false and no command is checked.
 //!
 //! Source: <https://redis.io/docs/management/security/acl/>, `acl.c`.
 
 pub(crate) mod catalogue;
 pub(crate) mod check;
 mod commands;
+pub(crate) mod databases;
 pub(crate) mod file;
 pub(crate) mod log;
+mod rule_error;
 pub(crate) mod selector;
 pub(crate) mod user;
 

@@ -3,11 +3,13 @@
 //!
 //! Source: `server.c` (`processCommand`), `multi.c`, `script.c`.
 
-use super::Server;
 use super::acl::check::{Denial, Lacks};
+use super::acl::databases::Place;
 use super::acl::log::{Context, Entry, Reason};
 use super::acl::user::User;
 use super::command::{Row, client_line};
+use super::{Request, Server};
+use crate::redis::command::arguments::shown;
 use crate::redis::command::sort::check_without_all_keys;
 use crate::redis::command::{Args, Caller, Origin};
 use crate::redis::database::calendar::calendar_ms;
@@ -28,7 +30,35 @@ impl Server {
         command: &'static Row,
         args: Args<'_>,
     ) -> Result<(), Denial> {
-        self.user_of(client).map_or(Ok(()), |user| user.check(command, args))
+        let place = self.place_of(client);
+        self.user_of(client).map_or(Ok(()), |user| user.check(command, args, place))
+    }
+
+    /// Returns where a client's next command runs. In a transaction that is queued, it is the
+    /// database that was selected last.
+    fn place_of(&self, client: ClientId) -> Place {
+        let session = self.sessions.get(&client);
+        let database = session.map_or(0, |session| session.database);
+        let place = Place { database, count: self.databases.len() };
+        let multi = session.and_then(|session| session.multi.as_ref());
+        let queued = multi.into_iter().flat_map(|multi| multi.queued.iter().rev());
+        let selected = |(command, request): &(&Row, Request)| {
+            let number = request.get(1).filter(|_| command.name == "select")?;
+            place.number_of(number)
+        };
+        let selected = queued.filter_map(selected).next();
+        Place { database: selected.unwrap_or(database), ..place }
+    }
+
+    /// Returns whether a script's user may run a command.
+    #[cfg(feature = "lua")]
+    pub(super) fn is_allowed(
+        &self,
+        script: ClientId,
+        command: &'static Row,
+        args: Args<'_>,
+    ) -> bool {
+        self.check_user(script, command, args).is_ok()
     }
 
     /// Adds an entry to the log for what a user lacks.
@@ -41,7 +71,8 @@ impl Server {
     ) {
         let object = match lacks {
             Lacks::Command => command.name.as_bytes(),
-            Lacks::Key | Lacks::Channel => args[at],
+            Lacks::Database if at == 0 => command.name.as_bytes(),
+            Lacks::Database | Lacks::Key | Lacks::Channel => args[at],
         };
         let user = self.sessions.get(&client).and_then(|session| session.user.clone());
         let user = user.unwrap_or_default();
@@ -55,13 +86,16 @@ impl Server {
         object: &[u8],
         user: Sds,
     ) {
+        let time = calendar_ms(self.now, self.ahead);
         let entry = Entry {
             count: 1,
             reason,
             context,
             object: Sds::new(object),
             user,
-            time: calendar_ms(self.now, self.ahead),
+            time,
+            created: time,
+            id: 0,
             client: client_line(self, client),
         };
         self.acl.log.add(entry, self.config.acl_log_length);
@@ -88,19 +122,42 @@ impl Server {
         let in_multi = self.sessions.get(&client).is_some_and(|s| s.multi.is_some());
         let context = if in_multi { Context::Multi } else { Context::Toplevel };
         self.log_denial(client, context, (command, args), denial);
-        Err(match denial.0 {
-            Lacks::Command => CommandError::format(format!(
-                "NOPERM this user has no permissions to run the '{}' command",
-                command.name
-            )),
-            Lacks::Key => CommandError::text(
-                "NOPERM this user has no permissions to access one of the keys used as arguments",
-            ),
-            Lacks::Channel => CommandError::text(
-                "NOPERM this user has no permissions to access one of the channels used as \
-                 arguments",
-            ),
-        })
+        let why = if self.profile().access.refusals_name_user {
+            self.short_refusal(client, command, denial.0)
+        } else {
+            match denial.0 {
+                Lacks::Database => unreachable!("this version has no rules for databases"),
+                Lacks::Command => {
+                    let name = command.name;
+                    format!("this user has no permissions to run the '{name}' command")
+                }
+                Lacks::Key => "this user has no permissions to access one of the keys used as \
+                               arguments"
+                    .to_owned(),
+                Lacks::Channel => {
+                    "this user has no permissions to access one of the channels used \
+                                   as arguments"
+                        .to_owned()
+                }
+            }
+        };
+        Err(CommandError::format(format!("NOPERM {why}")))
+    }
+
+    /// Returns what a client's user lacks, in the words of Redis 7.2 and later.
+    fn short_refusal(&self, client: ClientId, command: &Row, lacks: Lacks) -> String {
+        let user = || {
+            let user = self.sessions.get(&client).and_then(|session| session.user.as_deref());
+            shown(user.unwrap_or_default())
+        };
+        match lacks {
+            Lacks::Database => "No permissions to access database".to_owned(),
+            Lacks::Command => {
+                format!("User {} has no permissions to run the '{}' command", user(), command.name)
+            }
+            Lacks::Key => "No permissions to access a key".to_owned(),
+            Lacks::Channel => "No permissions to access a channel".to_owned(),
+        }
     }
 
     /// Returns the reply to a command of a transaction that its client may no longer run.
@@ -116,6 +173,7 @@ impl Server {
         let denial = self.check_user(client, command, args).err()?;
         self.log_denial(client, Context::Multi, (command, args), denial);
         let reason = match denial.0 {
+            Lacks::Database => "no permission",
             Lacks::Command => "no permission to execute the command or subcommand",
             Lacks::Key => "no permission to touch the specified keys",
             Lacks::Channel => "no permission to access one of the channels used as arguments",
@@ -140,7 +198,12 @@ impl Server {
     ) -> Result<(), CommandError> {
         let Err(denial) = self.check_user(script, command, args) else { return Ok(()) };
         self.log_denial(client, Context::Script, (command, args), denial);
+        if self.profile().access.refusals_name_user {
+            let why = self.short_refusal(script, command, denial.0);
+            return Err(CommandError::format(format!("ERR ACL failure in script: {why}")));
+        }
         Err(CommandError::text(match denial.0 {
+            Lacks::Database => unreachable!("this version has no rules for databases"),
             Lacks::Command => {
                 "ERR The user executing the script can't run this command or subcommand"
             }
@@ -164,7 +227,7 @@ impl Server {
         args: Args<'_>,
     ) -> Result<(), CommandError> {
         match self.user_of(client).filter(|_| matches!(command.name, "sort" | "sort_ro")) {
-            Some(user) if !user.may_read_all_with(command, args) => {
+            Some(user) if !user.may_read_all_with(command, args, self.place_of(client)) => {
                 check_without_all_keys(args, command.name == "sort_ro")
             }
             _ => Ok(()),

@@ -67,10 +67,13 @@ impl Server {
         let flags = self.flags_of(command, args);
         let session = self.sessions.get_mut(&client).expect("the caller has a session");
         let Some(multi) = &mut session.multi else { return false };
-        let request: Request = args.iter().map(|arg| Sds::new(arg)).collect();
-        multi.flags |= flags;
-        multi.lacking_flags |= !flags;
-        multi.queued.push((command, request));
+        // What will not run is not kept.
+        if !multi.failed {
+            let request: Request = args.iter().map(|arg| Sds::new(arg)).collect();
+            multi.flags |= flags;
+            multi.lacking_flags |= !flags;
+            multi.queued.push((command, request));
+        }
         self.reply(client, Reply::QUEUED);
         true
     }

@@ -8,7 +8,8 @@
 //! Source: each was observed on the real servers of these versions.
 
 use super::{
-    FieldSyntax, Hashes, Profile, SortNumbers, Streams, Version, Versions, Waking, XreadLast,
+    FieldSyntax, Hashes, Profile, Sanitizing, SortNumbers, Streams, Version, Versions, Waking,
+    XreadLast,
 };
 
 /// A fact of a profile that users notice.
@@ -248,6 +249,59 @@ const FACTS: &[Fact] = &[
     fact(
         |p| p.arguments.getex_expiry_first,
         "`GETEX` checks its expiry before it looks at the key.",
+    ),
+    fact(
+        |p| !p.lua.errors_name_script,
+        "The error of a script ends with its place alone (`script: on @user_script:1.`), without the script's digest.",
+    ),
+    fact(
+        |p| p.lua.has_server,
+        "Scripts and libraries find the table `redis` as `server` too, with `VALKEY_VERSION` and `SERVER_NAME`.",
+    ),
+    fact(|p| p.lua.has_clock, "Scripts have `os.clock`."),
+    fact(
+        |p| p.lua.marks_arrays,
+        "`cjson.decode_array_with_array_mt(true)` lets scripts tell an empty array from an empty object.",
+    ),
+    fact(
+        |p| p.lua.is_an_engine,
+        "Lua is one of several scripting engines: `#!LUA` is accepted, and `#!js` is `Could not find scripting engine 'js'`.",
+    ),
+    fact(
+        |p| p.texts.name_no_product,
+        "Errors of scripts do not speak of Redis: `Unknown command called from script`, `NOSCRIPT No matching script.`, `BUSY Valkey is \
+         busy`.",
+    ),
+    fact(
+        |p| p.lua.product == "Valkey",
+        "The error of a command that scripts must not call speaks of Valkey: `This Valkey command is not allowed from script`.",
+    ),
+    fact(
+        |p| p.lua.levels_are_of_log,
+        "`redis.log` calls a level that does not exist an `Invalid log level`.",
+    ),
+    fact(
+        |p| p.access.refusals_name_user,
+        "What access control refuses has other texts, outside of transactions, in scripts and in `ACL DRYRUN`: `NOPERM \
+         User alice has no permissions to run the 'get' command`, `NOPERM No permissions to access a key`.",
+    ),
+    fact(
+        |p| p.access.databases,
+        "Users can be limited to databases: `ACL SETUSER alice db=0,2`. `ACL GETUSER` has a field `databases`.",
+    ),
+    fact(
+        |p| p.access.rules_are_kept,
+        "`ACL LIST` and `ACL GETUSER` show the rules for commands as they were given: `+@all -get +@string` is no longer \
+         `+@all`.",
+    ),
+    Fact {
+        holds: |p| p.access.sanitizing == Sanitizing::Always,
+        begins: "Every user is shown to have `sanitize-payload`, unless a rule says otherwise.",
+        ends: "Users are shown without `sanitize-payload` and `skip-sanitize-payload`.",
+    },
+    fact(
+        |p| p.access.log_has_ids,
+        "An entry of `ACL LOG` has an id, and the times of its first and its last event. `INFO` counts denials.",
     ),
     fact(
         |p| p.texts.missing_position_is_named,

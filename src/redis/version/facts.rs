@@ -12,6 +12,8 @@ pub(crate) struct Profile {
     pub(crate) memory: Memory,
     pub(crate) numbers: Numbers,
     pub(crate) texts: Texts,
+    pub(crate) access: Access,
+    pub(crate) lua: Lua,
     pub(crate) encodings: Encodings,
     pub(crate) rdb: Rdb,
     pub(crate) blocking: Waking,
@@ -385,4 +387,54 @@ pub(crate) struct Texts {
     pub(crate) client_has_own_buffer: bool,
     /// The error of `HELLO` before a login names the protocol too.
     pub(crate) hello_names_protocol: bool,
+    /// Errors speak of commands and of this instance, not of Redis.
+    pub(crate) name_no_product: bool,
+}
+
+/// Access control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// A refusal is short, and names the user instead of *this user*.
+    pub(crate) refusals_name_user: bool,
+    /// The rules for commands are shown as they were given, not computed from the set of commands.
+    pub(crate) rules_are_kept: bool,
+    pub(crate) sanitizing: Sanitizing,
+    /// An entry of `ACL LOG` has an id, and the times of its first and its last event.
+    pub(crate) log_has_ids: bool,
+    /// There are rules for databases.
+    pub(crate) databases: bool,
+}
+
+/// When a user is shown to have `sanitize-payload`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sanitizing {
+    /// After a rule has said so.
+    WhenSaid,
+    /// Unless a rule says otherwise.
+    Always,
+    /// Neither this flag nor its opposite is shown.
+    Hidden,
+}
+
+/// The tables and functions that scripts find, and the texts of their errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lua {
+    /// The table `redis` is also called `server`, has the version of Valkey, and is `server` in
+    /// errors.
+    pub(crate) has_server: bool,
+    /// There is `os.clock`.
+    pub(crate) has_clock: bool,
+    /// `cjson` tells an empty array from an empty object.
+    pub(crate) marks_arrays: bool,
+    /// An error tells the script's digest or the function's name, not only the place.
+    pub(crate) errors_name_script: bool,
+    /// Whose command is not allowed from scripts.
+    pub(crate) product: &'static str,
+    /// A level of `redis.log` is one of a log.
+    pub(crate) levels_are_of_log: bool,
+    /// `redis.set_repl` requires one argument, not two.
+    pub(crate) set_repl_requires_one: bool,
+    /// Lua is one of several scripting engines: its name is in any case, it is looked for after the
+    /// rest of the first line, and functions are checked when their library is loaded.
+    pub(crate) is_an_engine: bool,
 }

@@ -1,9 +1,9 @@
 //! The profiles: the facts of each version.
 
 use super::facts::{
-    Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Memory, Numbers, Past,
-    Product, Profile, Rdb, Rewrites, Scan, SortNumbers, StreamRules, Streams, Texts, Waking,
-    XreadLast,
+    Access, Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Lua, Memory,
+    Numbers, Past, Product, Profile, Rdb, Rewrites, Sanitizing, Scan, SortNumbers, StreamRules,
+    Streams, Texts, Waking, XreadLast,
 };
 use super::{Embedding, Version};
 
@@ -22,6 +22,23 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     numbers: Numbers { shortest: false, coordinates_are_doubles: false },
     texts: TEXTS,
+    access: Access {
+        refusals_name_user: false,
+        rules_are_kept: false,
+        sanitizing: Sanitizing::WhenSaid,
+        log_has_ids: false,
+        databases: false,
+    },
+    lua: Lua {
+        has_server: false,
+        has_clock: false,
+        marks_arrays: false,
+        errors_name_script: true,
+        product: "Redis",
+        levels_are_of_log: false,
+        set_repl_requires_one: false,
+        is_an_engine: false,
+    },
     encodings: Encodings {
         set_listpack: false,
         list_listpack: false,
@@ -116,6 +133,14 @@ pub(super) const REDIS_7_2: Profile = Profile {
         arguments_have_display: true,
         ..TEXTS
     },
+    access: Access {
+        refusals_name_user: true,
+        rules_are_kept: true,
+        sanitizing: Sanitizing::Always,
+        log_has_ids: true,
+        databases: false,
+    },
+    lua: Lua { set_repl_requires_one: true, ..REDIS_7_0.lua },
     encodings: Encodings {
         set_listpack: true,
         list_listpack: true,
@@ -139,6 +164,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
 pub(super) const REDIS_7_4: Profile = Profile {
     version: Version::Redis7_4,
     product: redis("7.4.1", "12.2.0"),
+    lua: Lua { has_clock: true, levels_are_of_log: true, ..REDIS_7_2.lua },
     encodings: Encodings { hash_listpackex: true, ..REDIS_7_2.encodings },
     rdb: Rdb { version: 12, common: 12, hashes: Hashes::Relative, ..REDIS_7_2.rdb },
     rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
@@ -183,6 +209,7 @@ pub(super) const REDIS_8_2: Profile = Profile {
 pub(super) const REDIS_8_6: Profile = Profile {
     version: Version::Redis8_6,
     product: redis("8.6.2", "13.3.0"),
+    lua: Lua { marks_arrays: true, ..REDIS_8_2.lua },
     texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
     rdb: Rdb { version: 13, common: 13, streams: Streams::Idempotent, ..REDIS_8_2.rdb },
     fields: Fields { syntax: FieldSyntax::Anywhere, ..REDIS_8_2.fields },
@@ -207,7 +234,8 @@ pub(super) const REDIS_8_6: Profile = Profile {
 pub(super) const VALKEY_8_0: Profile = Profile {
     version: Version::Valkey8_0,
     product: valkey("8.0.1", "12.2.0"),
-    texts: Texts { client_has_own_buffer: false, ..REDIS_7_2.texts },
+    lua: Lua { has_server: true, has_clock: true, levels_are_of_log: true, ..REDIS_7_2.lua },
+    texts: Texts { client_has_own_buffer: false, name_no_product: true, ..REDIS_7_2.texts },
     arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
     encodings: Encodings { zadd_measures_members: true, ..REDIS_7_2.encodings },
     past: Past { expires: false, is_stored: false },
@@ -219,6 +247,7 @@ pub(super) const VALKEY_8_0: Profile = Profile {
 pub(super) const VALKEY_8_1: Profile = Profile {
     version: Version::Valkey8_1,
     product: valkey("8.1.8", "10.2.1"),
+    lua: Lua { is_an_engine: true, ..VALKEY_8_0.lua },
     encodings: Encodings {
         shares_integers: false,
         embedding: Embedding::VALKEY_8_1,
@@ -240,11 +269,13 @@ pub(super) const VALKEY_8_1: Profile = Profile {
 pub(super) const VALKEY_9_1: Profile = Profile {
     version: Version::Valkey9_1,
     product: valkey("9.1.2", "16.2.0"),
+    lua: Lua { errors_name_script: false, product: "Valkey", ..VALKEY_8_1.lua },
     texts: Texts {
         missing_position_is_named: true,
         refusal_in_multi_names_command: true,
         ..VALKEY_8_1.texts
     },
+    access: Access { sanitizing: Sanitizing::Hidden, databases: true, ..VALKEY_8_1.access },
     rdb: Rdb { version: 80, hashes: Hashes::Absolute, ..VALKEY_8_1.rdb },
     hides_commands: true,
     fields: Fields {
@@ -298,6 +329,7 @@ const TEXTS: Texts = Texts {
     refusal_in_multi_names_command: false,
     client_has_own_buffer: true,
     hello_names_protocol: false,
+    name_no_product: false,
 };
 
 const ARGUMENTS: Arguments = Arguments {

@@ -2,7 +2,7 @@
 //!
 //! The real library reads C strings, in which a NUL ends the text.
 
-use super::Settings;
+use super::{IS_ARRAY, Settings};
 use crate::redis::script::native::failure;
 use crate::redis::value::number;
 use mlua::{Lua, Table, Value};
@@ -281,6 +281,11 @@ impl Reader<'_> {
                 }
                 Token::ArrayBegin => {
                     let table = self.open(opened.len() + 1)?;
+                    if self.settings.marks_arrays {
+                        let metatable = self.lua.create_table()?;
+                        metatable.raw_set(IS_ARRAY, true)?;
+                        table.set_metatable(Some(metatable))?;
+                    }
                     match self.token() {
                         Token::ArrayEnd => Value::Table(table),
                         next => {

@@ -1,6 +1,6 @@
 //! `cjson.encode`: a Lua value as JSON.
 
-use super::Settings;
+use super::{IS_ARRAY, Settings};
 use crate::redis::script::native::{failure, type_name};
 use crate::redis::script::table;
 use mlua::{Function, Lua, Table, Value};
@@ -118,8 +118,10 @@ impl Writer<'_> {
             let text = format!("Cannot serialise, excessive nesting ({depth})");
             return Err(failure(self.lua, text));
         }
-        match self.length_of_array(value, table)? {
-            Some(len @ 1..) => {
+        let marked = self.settings.knows_arrays && is_marked(table)?;
+        let len = if marked { Some(table.raw_len()) } else { self.length_of_array(value, table)? };
+        match len {
+            Some(len) if len > 0 || marked => {
                 self.out.push(b'[');
                 Ok(Open::Array { table: table.clone(), next: 1, len })
             }
@@ -193,6 +195,12 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns whether the metatable of a table makes it an array.
+fn is_marked(table: &Table) -> mlua::Result<bool> {
+    let Some(metatable) = table.metatable() else { return Ok(false) };
+    Ok(!matches!(metatable.raw_get(IS_ARRAY)?, Value::Nil | Value::Boolean(false)))
 }
 
 /// An array or object that is being written.

@@ -1,11 +1,12 @@
 //! The check of a request against a user's selectors.
 //!
-//! One selector has to allow the command, all its keys and all its channels. If none does, the
-//! error is that of the selector which came furthest.
+//! One selector has to allow the database, the command, all its keys and all its channels. If none
+//! does, the error is that of the selector which came furthest.
 //!
 //! Source: `acl.c` (`ACLSelectorCheckCmd`, `ACLCheckAllUserCommandPerm`), `db.c`
 //! (`commands_with_channels`).
 
+use super::databases::Place;
 use super::selector::{READ, Selector, WRITE, is_among};
 use super::user::User;
 use crate::redis::command::Args;
@@ -17,6 +18,7 @@ use crate::redis::server::command::Row;
 /// What a user lacks. A later one is more of a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lacks {
+    Database,
     Command,
     Key,
     Channel,
@@ -47,6 +49,7 @@ struct Request<'a> {
     command: &'static Row,
     words: Args<'a>,
     keys: Option<Vec<(usize, u16)>>,
+    place: Place,
 }
 
 impl Request<'_> {
@@ -70,6 +73,9 @@ impl Request<'_> {
 
     /// Returns what a selector does not allow.
     fn check(&mut self, selector: &Selector) -> Result<(), (Lacks, Option<usize>)> {
+        if let Some(at) = selector.databases.denied(self.command, self.words, self.place) {
+            return Err((Lacks::Database, Some(at)));
+        }
         if !self.allows_command(selector) {
             return Err((Lacks::Command, None));
         }
@@ -92,10 +98,15 @@ impl Request<'_> {
 }
 
 impl User {
-    /// Checks that the user may run a command.
-    pub(crate) fn check(&self, command: &'static Row, words: Args<'_>) -> Result<(), Denial> {
-        let mut request = Request { command, words, keys: None };
-        let (mut worst, mut position, mut current) = (Lacks::Command, 0, 0);
+    /// Checks that the user may run a command at this place.
+    pub(crate) fn check(
+        &self,
+        command: &'static Row,
+        words: Args<'_>,
+        place: Place,
+    ) -> Result<(), Denial> {
+        let mut request = Request { command, words, keys: None, place };
+        let (mut worst, mut position, mut current) = (Lacks::Database, 0, 0);
         for selector in self.selectors() {
             let Err((lacks, at)) = request.check(selector) else { return Ok(()) };
             current = at.unwrap_or(current);
@@ -107,8 +118,13 @@ impl User {
     }
 
     /// Returns whether the user may run a command with a selector that lets it read every key.
-    pub(crate) fn may_read_all_with(&self, command: &'static Row, words: Args<'_>) -> bool {
-        let mut request = Request { command, words, keys: None };
+    pub(crate) fn may_read_all_with(
+        &self,
+        command: &'static Row,
+        words: Args<'_>,
+        place: Place,
+    ) -> bool {
+        let mut request = Request { command, words, keys: None, place };
         self.selectors()
             .any(|selector| request.check(selector).is_ok() && selector.may_use_every_key(READ))
     }

@@ -1,15 +1,15 @@
 //! The commands that a selector allows, and the rules that describe them.
 //!
-//! Rules change a set of commands; nobody remembers the rules. What `ACL LIST` prints is computed
-//! from the set: it begins with all commands or with none, continues with the categories that bring
-//! it nearest, and ends with single commands.
+//! Rules change a set of commands. Until Redis 7.0 nobody remembers the rules: what `ACL LIST`
+//! prints is computed from the set. It begins with all commands or with none, continues with the
+//! categories that bring it nearest, and ends with single commands. Later versions keep the rules.
 //!
-//! Source: `acl.c` (`ACLDescribeSelectorCommandRules`).
+//! Source: `acl.c` (`ACLDescribeSelectorCommandRules`, `ACLUpdateCommandRules`).
 
 use super::catalogue::{Catalogue, catalogue};
 use crate::redis::command::describe::CATEGORIES;
 use crate::redis::value::Sds;
-use crate::redis::version::Version;
+use crate::redis::version::{Access, Version};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -27,13 +27,42 @@ pub(super) struct Commands {
     pub(super) all: bool,
     /// First arguments with which commands are allowed that are not in the set.
     first_arguments: IndexMap<usize, Vec<Sds>, FxBuildHasher>,
+    /// The rules since all commands, or none, were allowed, in versions that keep them.
+    rules: Vec<Rule>,
+}
+
+/// A rule that was given: the name of a command or a category in lower case, and its sign.
+#[derive(Clone, Debug)]
+struct Rule {
+    allow: bool,
+    name: Sds,
 }
 
 impl Commands {
     /// Returns the set of no commands, or of all.
     pub(super) fn of(version: Version, all: bool) -> Commands {
         let (allowed, first_arguments) = (Vec::new(), IndexMap::default());
-        Commands { version, allowed, future: all, all, first_arguments }
+        Commands { version, allowed, future: all, all, first_arguments, rules: Vec::new() }
+    }
+
+    /// Returns what its version has of access control.
+    pub(super) fn access(&self) -> &'static Access {
+        &self.version.profile().access
+    }
+
+    /// Keeps a rule that was given. It replaces the former one of the same name, and those of the
+    /// command's subcommands.
+    pub(super) fn keep_rule(&mut self, name: &[u8], allow: bool) {
+        if !self.access().rules_are_kept {
+            return;
+        }
+        let name = name.to_ascii_lowercase();
+        let is_replaced = |known: &Rule| {
+            let rest = known.name.strip_prefix(name.as_slice());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"|"))
+        };
+        self.rules.retain(|known| !is_replaced(known));
+        self.rules.push(Rule { allow, name: Sds::new(&name) });
     }
 
     /// Returns the set of no commands of the same version, or of all.
@@ -113,6 +142,18 @@ impl Commands {
 
     /// Returns rules that make this set.
     pub(super) fn describe(&self) -> Vec<u8> {
+        if !self.access().rules_are_kept {
+            return self.computed_rules();
+        }
+        let mut rules = if self.future { "+@all" } else { "-@all" }.as_bytes().to_vec();
+        for rule in &self.rules {
+            rules.extend_from_slice(if rule.allow { b" +" } else { b" -" });
+            rules.extend_from_slice(&rule.name);
+        }
+        rules
+    }
+
+    fn computed_rules(&self) -> Vec<u8> {
         let additive = !self.future;
         let (mut made, mut left) = (self.anew(self.future), self.clone());
         let sign = if additive { "+" } else { "-" };

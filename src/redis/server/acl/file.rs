@@ -2,7 +2,8 @@
 //!
 //! Source: `acl.c` (`ACLLoadFromFile`, `ACLSaveToFile`).
 
-use super::selector::{Basis, RuleError, has_spaces};
+use super::rule_error::RuleError;
+use super::selector::{Basis, has_spaces};
 use super::user::{User, merge};
 use crate::redis::value::Sds;
 use std::collections::BTreeMap;

@@ -4,51 +4,13 @@
 
 use super::catalogue::category;
 use super::commands::Commands;
+use super::databases::Databases;
+use super::rule_error::RuleError;
 use crate::redis::command::arguments::is;
 use crate::redis::database::glob;
 use crate::redis::value::Sds;
 use crate::redis::value::number::is_space;
 use crate::redis::version::Version;
-
-/// Why a rule is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RuleError {
-    UnknownCommand,
-    Syntax,
-    /// A pattern of keys after all keys.
-    AllKeys,
-    /// A pattern of channels after all channels.
-    AllChannels,
-    UnknownPassword,
-    Hash,
-    FirstArgument,
-}
-
-impl RuleError {
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            RuleError::UnknownCommand => "Unknown command or category name in ACL",
-            RuleError::Syntax => "Syntax error",
-            RuleError::AllKeys => {
-                "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does \
-                 not have any effect. Try 'resetkeys' to start with an empty list of patterns"
-            }
-            RuleError::AllChannels => {
-                "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and \
-                 does not have any effect. Try 'resetchannels' to start with an empty list of \
-                 channels"
-            }
-            RuleError::UnknownPassword => {
-                "The password you are trying to remove from the user does not exist"
-            }
-            RuleError::Hash => {
-                "The password hash must be exactly 64 characters and contain only lowercase \
-                 hexadecimal characters"
-            }
-            RuleError::FirstArgument => "Allowing first-arg of a subcommand is not supported",
-        }
-    }
-}
 
 /// What rules stand on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +51,7 @@ pub(crate) struct Selector {
     pub(super) all_channels: bool,
     keys: Vec<KeyPattern>,
     pub(super) channels: Vec<Sds>,
+    pub(super) databases: Databases,
 }
 
 /// Returns whether a name or pattern has spaces or NULs, which no rule may have.
@@ -104,6 +67,7 @@ impl Selector {
             all_channels: basis.all_channels,
             keys: Vec::new(),
             channels: Vec::new(),
+            databases: Databases::All,
         }
     }
 
@@ -127,6 +91,8 @@ impl Selector {
             self.commands = self.commands.anew(true);
         } else if is(word, "nocommands") || is(word, "-@all") {
             self.commands = self.commands.anew(false);
+        } else if let Some(databases) = self.databases_of_rule(word) {
+            self.databases = databases?;
         } else {
             match rule[0] {
                 b'~' | b'%' => self.add_keys(rule)?,
@@ -136,6 +102,11 @@ impl Selector {
             }
         }
         Ok(())
+    }
+
+    /// Returns the databases that a rule allows, or `None` if it is not about databases.
+    fn databases_of_rule(&self, word: &[u8]) -> Option<Result<Databases, RuleError>> {
+        if self.commands.access().databases { Databases::of_rule(word) } else { None }
     }
 
     /// `~pattern`, `%R~pattern`, `%W~pattern` or `%RW~pattern`.
@@ -191,6 +162,7 @@ impl Selector {
         if let [b'@', name @ ..] = name {
             let category = category(name).ok_or(RuleError::UnknownCommand)?;
             self.commands.set_categories(category, allow);
+            self.commands.keep_rule(&rule[1..], allow);
             return Ok(());
         }
         let catalogue = self.commands.catalogue();
@@ -199,6 +171,7 @@ impl Selector {
         let Some(bar) = bar else {
             let (number, _) = found.ok_or(RuleError::UnknownCommand)?;
             self.commands.set(number, allow);
+            self.commands.keep_rule(name, allow);
             return Ok(());
         };
         let argument = &name[bar + 1..];
@@ -215,6 +188,7 @@ impl Selector {
             let (number, _) = found.ok_or(RuleError::UnknownCommand)?;
             self.commands.set(number, true);
         }
+        self.commands.keep_rule(name, allow);
         Ok(())
     }
 
@@ -262,6 +236,11 @@ impl Selector {
         patterns.join(&b' ')
     }
 
+    /// Returns the rule for databases, empty for none of them. `None` in versions without.
+    pub(crate) fn describe_databases(&self) -> Option<String> {
+        self.commands.access().databases.then(|| self.databases.describe())
+    }
+
     /// Returns all rules.
     pub(super) fn describe(&self) -> Vec<u8> {
         let mut text = self.describe_keys();
@@ -275,6 +254,13 @@ impl Selector {
         if !channels.is_empty() {
             text.extend_from_slice(&channels);
             text.push(b' ');
+        }
+        match &self.databases {
+            Databases::All => {}
+            Databases::Some(numbers) if numbers.is_empty() => text.extend_from_slice(b"resetdbs "),
+            some @ Databases::Some(_) => {
+                text.extend_from_slice(format!("{} ", some.describe()).as_bytes());
+            }
         }
         text.extend_from_slice(&self.commands.describe());
         text

@@ -3,12 +3,14 @@
 //!
 //! Source: `acl.c` (`ACLSetUser`, `ACLDescribeUser`).
 
-use super::selector::{Basis, RuleError, Selector};
+use super::databases::Databases;
+use super::rule_error::RuleError;
+use super::selector::{Basis, Selector};
 use crate::redis::command::arguments::is;
 use crate::redis::database::sha256::sha256_hex;
 use crate::redis::resp::inline;
 use crate::redis::value::Sds;
-use crate::redis::version::Version;
+use crate::redis::version::{Sanitizing, Version};
 
 #[derive(Clone, Debug)]
 pub(crate) struct User {
@@ -58,7 +60,9 @@ impl User {
 
     /// Returns whether the user may do everything.
     pub(super) fn is_unrestricted(&self) -> bool {
-        self.selectors().any(|s| s.commands.all && s.all_keys && s.all_channels)
+        self.selectors().any(|s| {
+            s.commands.all && s.all_keys && s.all_channels && s.databases == Databases::All
+        })
     }
 
     /// Returns whether the password is one of the user's.
@@ -118,10 +122,15 @@ impl User {
 
     /// The user's flags, in the order in which they are listed.
     pub(crate) fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let sanitize = match self.root.commands.access().sanitizing {
+            Sanitizing::WhenSaid => self.sanitize,
+            Sanitizing::Always => self.sanitize.or(Some(true)),
+            Sanitizing::Hidden => None,
+        };
         let flags = [
             Some(if self.enabled { "on" } else { "off" }),
             self.any_password.then_some("nopass"),
-            self.sanitize.map(|yes| if yes { "sanitize-payload" } else { "skip-sanitize-payload" }),
+            sanitize.map(|yes| if yes { "sanitize-payload" } else { "skip-sanitize-payload" }),
         ];
         flags.into_iter().flatten()
     }

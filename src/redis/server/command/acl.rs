@@ -13,6 +13,7 @@ use crate::redis::reply::Reply;
 use crate::redis::server::acl::DEFAULT_USER;
 use crate::redis::server::acl::catalogue::{catalogue, category};
 use crate::redis::server::acl::check::Lacks;
+use crate::redis::server::acl::databases::Place;
 use crate::redis::server::acl::log::Entry;
 use crate::redis::server::acl::selector::{Selector, has_spaces, is_among};
 use crate::redis::server::acl::user::User;
@@ -136,11 +137,13 @@ fn text(text: &str) -> Reply {
 
 /// Returns the fields of a selector.
 fn selector_fields(selector: &Selector) -> Vec<(Reply, Reply)> {
-    vec![
+    let mut fields = vec![
         (text("commands"), Reply::bulk(&selector.describe_commands())),
         (text("keys"), Reply::bulk(&selector.describe_keys())),
         (text("channels"), Reply::bulk(&selector.describe_channels())),
-    ]
+    ];
+    fields.extend(selector.describe_databases().map(|rule| (text("databases"), text(&rule))));
+    fields
 }
 
 fn acl_getuser(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
@@ -170,6 +173,17 @@ fn acl_whoami(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     Ok(Reply::bulk_or_nil(server.session_mut(caller.client).user.as_deref()))
 }
 
+/// Returns the error of a server without a file of users.
+fn no_file(server: &Server) -> CommandError {
+    if server.profile().texts.name_no_product { NO_FILE_OF_VALKEY } else { NO_FILE }
+}
+
+const NO_FILE_OF_VALKEY: CommandError = CommandError::text(
+    "ERR This instance is not configured to use an ACL file. You may want to specify users via the \
+     ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a configuration file \
+     set) in order to store users in the configuration.",
+);
+
 const NO_FILE: CommandError = CommandError::text(
     "ERR This Redis instance is not configured to use an ACL file. You may want to specify users \
      via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis \
@@ -179,7 +193,7 @@ const NO_FILE: CommandError = CommandError::text(
 /// Replaces all users with those of the file. The clients of all users but the default one are
 /// closed, also if the user is in the file.
 fn acl_load(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
-    let file = server.acl_file.as_ref().ok_or(NO_FILE)?;
+    let file = server.acl_file.as_ref().ok_or_else(|| no_file(server))?;
     let former: Vec<Sds> = server.acl.users().map(|(name, _)| name.clone()).collect();
     let loaded = server.acl.load(file, server.config.acl_all_channels);
     loaded.map_err(|why| CommandError::format(format!("ERR {why}")))?;
@@ -190,7 +204,7 @@ fn acl_load(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
 }
 
 fn acl_save(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
-    let file = server.acl_file.as_mut().ok_or(NO_FILE)?;
+    let Some(file) = &mut server.acl_file else { return Err(no_file(server)) };
     file.text = server.acl.to_file().into();
     Ok(Reply::OK)
 }
@@ -218,8 +232,8 @@ fn acl_genpass(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
 }
 
 /// Returns an entry of the log, at this time.
-fn entry(entry: &Entry, now: i64) -> Reply {
-    Reply::Map(vec![
+fn entry(entry: &Entry, now: i64, has_id: bool) -> Reply {
+    let mut fields = vec![
         (text("count"), Reply::Integer(i64::try_from(entry.count).unwrap_or(i64::MAX))),
         (text("reason"), text(entry.reason.name())),
         (text("context"), text(entry.context.name())),
@@ -227,11 +241,19 @@ fn entry(entry: &Entry, now: i64) -> Reply {
         (text("username"), Reply::bulk(&entry.user)),
         (text("age-seconds"), Reply::Double((now - entry.time) as f64 / 1000.0)),
         (text("client-info"), text(&entry.client)),
-    ])
+    ];
+    if has_id {
+        let id = i64::try_from(entry.id).unwrap_or(i64::MAX);
+        fields.push((text("entry-id"), Reply::Integer(id)));
+        fields.push((text("timestamp-created"), Reply::Integer(entry.created)));
+        fields.push((text("timestamp-last-updated"), Reply::Integer(entry.time)));
+    }
+    Reply::Map(fields)
 }
 
 /// `[count | RESET]`.
 fn acl_log(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let has_id = server.profile().access.log_has_ids;
     let log = &mut server.acl.log;
     let count = match args {
         [_, _] => 10,
@@ -244,12 +266,13 @@ fn acl_log(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     };
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let now = calendar_ms(server.now, server.ahead);
-    Ok(Reply::Array(log.entries.iter().take(count).map(|e| entry(e, now)).collect()))
+    Ok(Reply::Array(log.entries.iter().take(count).map(|e| entry(e, now, has_id)).collect()))
 }
 
 /// `user command [argument …]`.
-fn acl_dryrun(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+fn acl_dryrun(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let request = &args[3..];
+    let place = Place { database: caller.database, count: server.databases.len() };
     let Some(user) = server.acl.user(args[2]) else {
         let name = shown(args[2]);
         return Err(CommandError::format(format!("ERR User '{name}' not found")));
@@ -261,16 +284,19 @@ fn acl_dryrun(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     if !command.accepts(request.len()) {
         return Err(command.arity_error());
     }
-    let Err((lacks, at)) = user.check(command, request) else { return Ok(Reply::OK) };
-    Ok(text(&match lacks {
-        Lacks::Command => {
-            format!("This user has no permissions to run the '{}' command", command.name)
-        }
-        Lacks::Key => {
-            format!("This user has no permissions to access the '{}' key", shown(request[at]))
-        }
-        Lacks::Channel => {
-            format!("This user has no permissions to access the '{}' channel", shown(request[at]))
-        }
-    }))
+    let Err((lacks, at)) = user.check(command, request, place) else {
+        return Ok(Reply::OK);
+    };
+    let name = if server.profile().access.refusals_name_user {
+        format!("User {}", shown(args[2]))
+    } else {
+        "This user".to_owned()
+    };
+    let what = match lacks {
+        Lacks::Database => format!("access database {}", shown(request[at])),
+        Lacks::Command => format!("run the '{}' command", command.name),
+        Lacks::Key => format!("access the '{}' key", shown(request[at])),
+        Lacks::Channel => format!("access the '{}' channel", shown(request[at])),
+    };
+    Ok(text(&format!("{name} has no permissions to {what}")))
 }

@@ -82,16 +82,17 @@ impl Busy {
     }
 }
 
-/// Returns the error of a command that has to wait for a script's end.
-fn busy_error(kind: Kind) -> CommandError {
-    CommandError::text(match kind {
-        Kind::Eval => {
-            "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
-        }
-        Kind::Functions => {
-            "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
-        }
-    })
+/// Returns the error of a command that has to wait for a script's end. `server` is the server's
+/// name.
+fn busy_error(kind: Kind, server: &str) -> CommandError {
+    let container = match kind {
+        Kind::Eval => "SCRIPT",
+        Kind::Functions => "FUNCTION",
+    };
+    CommandError::format(format!(
+        "BUSY {server} is busy running a script. You can only call {container} KILL or SHUTDOWN \
+         NOSAVE."
+    ))
 }
 
 /// The random states before a run.
@@ -110,7 +111,8 @@ impl Server {
 
     /// Returns the error of a command that a busy server does not allow, if it is busy.
     pub(crate) fn busy_error(&self) -> Option<CommandError> {
-        self.scripting.busy.as_ref().map(|busy| busy_error(busy.kind))
+        let server = self.profile().product.title;
+        self.scripting.busy.as_ref().map(|busy| busy_error(busy.kind, server))
     }
 
     /// Returns when the slow script does something next.
@@ -238,6 +240,7 @@ impl Server {
 
     /// `SCRIPT KILL`, or `FUNCTION KILL`. The script gets its error after the reply.
     pub(super) fn kill_script(&mut self, kind: Kind) -> Answer {
+        let title = self.profile().product.title;
         let Some(busy) = &mut self.scripting.busy else {
             return Err(CommandError::text("NOTBUSY No scripts in execution right now."));
         };
@@ -249,7 +252,7 @@ impl Server {
             ));
         }
         if busy.kind != kind {
-            return Err(busy_error(busy.kind));
+            return Err(busy_error(busy.kind, title));
         }
         busy.killed = true;
         Ok(Reply::OK)
@@ -264,7 +267,7 @@ impl Server {
     pub(super) fn running_function(&self) -> Answer {
         let Some(busy) = &self.scripting.busy else { return Ok(Reply::Nil) };
         if busy.kind == Kind::Eval {
-            return Err(busy_error(Kind::Eval));
+            return Err(busy_error(Kind::Eval, self.profile().product.title));
         }
         let words = self.pending_words();
         let elapsed = i64::try_from(busy.elapsed(self.now)).unwrap_or(i64::MAX);

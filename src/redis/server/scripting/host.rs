@@ -75,12 +75,23 @@ impl Run<'_> {
         let command = match server.table.resolve(words) {
             Ok(command) => command,
             Err(CommandError::Arity(_)) => {
-                return refuse("ERR Wrong number of args calling Redis command from script");
+                return refuse(match server.profile().texts.name_no_product {
+                    true => "ERR Wrong number of args calling command from script",
+                    false => "ERR Wrong number of args calling Redis command from script",
+                });
             }
-            Err(_) => return refuse("ERR Unknown Redis command called from script"),
+            Err(_) => {
+                return refuse(match server.profile().texts.name_no_product {
+                    true => "ERR Unknown command called from script",
+                    false => "ERR Unknown Redis command called from script",
+                });
+            }
         };
         if command.has(flag::NOSCRIPT) && !server.scripting.allows_every_command {
-            return refuse("ERR This Redis command is not allowed from script");
+            let product = server.profile().lua.product;
+            return Err(CommandError::format(format!(
+                "ERR This {product} command is not allowed from script"
+            )));
         }
         if server.is_stale() && !command.has(flag::STALE) {
             return refuse("ERR Can not execute the command on a stale replica");
@@ -143,7 +154,7 @@ impl Host for Run<'_> {
 
     fn may_call(&mut self, words: &[&[u8]]) -> Option<bool> {
         let command = self.server.table.named(words)?;
-        Some(self.server.user_of(SCRIPT).is_none_or(|user| user.check(command, words).is_ok()))
+        Some(self.server.is_allowed(SCRIPT, command, words))
     }
 }
 

@@ -82,8 +82,14 @@ impl Scripts {
 type Flow = Result<Option<Reply>, CommandError>;
 
 const NO_SCRIPT: CommandError = CommandError::text("NOSCRIPT No matching script. Please use EVAL.");
+const NO_SCRIPT_OF_VALKEY: CommandError = CommandError::text("NOSCRIPT No matching script.");
 
 impl Server {
+    /// Returns the error of a digest of which no script is cached.
+    fn no_script(&self) -> CommandError {
+        if self.profile().texts.name_no_product { NO_SCRIPT_OF_VALKEY } else { NO_SCRIPT }
+    }
+
     /// Caches the script of a text, unless it is.
     fn cache_script(&mut self, body: &[u8]) -> Result<&Cached, CommandError> {
         let (profile, may_compile) = (self.profile(), self.must_not_run());
@@ -92,8 +98,8 @@ impl Server {
             return Ok(&scripts.cached[at]);
         }
         may_compile?;
-        let (flags, code) =
-            shebang::of_script(body).map_err(|why| CommandError::format(format!("ERR {why}")))?;
+        let (flags, code) = shebang::of_script(body, profile.lua.is_an_engine)
+            .map_err(|why| CommandError::format(format!("ERR {why}")))?;
         let interpreter = scripts
             .interpreter
             .get_or_insert_with(|| Box::new(Interpreter::new(Kind::Eval, profile)));
@@ -112,7 +118,9 @@ impl Server {
     pub(crate) fn flags_of(&self, command: &Row, args: Args<'_>) -> u32 {
         let declared = match (command.name, args.get(1)) {
             ("eval" | "eval_ro", Some(body)) => {
-                shebang::of_script(body).ok().map(|(flags, _)| flags)
+                shebang::of_script(body, self.profile().lua.is_an_engine)
+                    .ok()
+                    .map(|(flags, _)| flags)
             }
             ("evalsha" | "evalsha_ro", Some(sha)) => {
                 self.scripting.scripts.named(sha).map(|cached| cached.flags)
@@ -146,11 +154,11 @@ impl Server {
     pub(crate) fn evalsha(&mut self, caller: Caller, args: Args<'_>) -> Flow {
         self.show_call(caller, args);
         if args[1].len() != 40 {
-            return Err(NO_SCRIPT);
+            return Err(self.no_script());
         }
         let (keys, rest) = host::split(args, integer(args[2])?)?;
         let read_only = args[0].eq_ignore_ascii_case(b"evalsha_ro");
-        let cached = self.scripting.scripts.named(args[1]).ok_or(NO_SCRIPT)?;
+        let cached = self.scripting.scripts.named(args[1]).ok_or_else(|| self.no_script())?;
         let command = if read_only { "evalsha_ro" } else { "evalsha" };
         let invocation = cached.invocation(command, keys, rest);
         self.invoke(caller, &invocation)
@@ -166,7 +174,7 @@ impl Server {
     pub(crate) fn script_show(&mut self, _: Caller, args: Args<'_>) -> Answer {
         match self.scripting.scripts.text(args[2]) {
             Some(body) => Ok(Reply::bulk(body)),
-            None => Err(CommandError::text("NOSCRIPT No matching script.")),
+            None => Err(NO_SCRIPT_OF_VALKEY),
         }
     }
 

@@ -80,14 +80,17 @@ fn shown(bytes: &[u8]) -> String {
 
 /// Returns the flags of a script, and its code without the first line. The code keeps the line's
 /// end, so that lines keep their numbers.
-pub(super) fn of_script(body: &[u8]) -> Result<(Flags, &[u8]), String> {
+///
+/// In versions where Lua is one of several engines, its name is in any case, and an unknown one is
+/// the last error of the line.
+pub(super) fn of_script(body: &[u8], is_an_engine: bool) -> Result<(Flags, &[u8]), String> {
     if !body.starts_with(b"#!") {
         return Ok((Flags::COMPATIBLE, body));
     }
     let end = body.iter().position(|byte| *byte == b'\n').ok_or("Invalid script shebang")?;
     let words = words(&body[..end]).filter(|words| !words.is_empty());
     let words = words.ok_or("Invalid engine in script shebang")?;
-    if words[0] != b"#!lua" {
+    if !is_an_engine && words[0] != b"#!lua" {
         let engine = shown(&words[0]);
         return Err(format!("Unexpected engine in script shebang: {engine}"));
     }
@@ -101,6 +104,10 @@ pub(super) fn of_script(body: &[u8]) -> Result<(Flags, &[u8]), String> {
             let unknown = || format!("Unexpected flag in script shebang: {}", shown(flag));
             indices.push(index.ok_or_else(unknown)?);
         }
+    }
+    let engine = &words[0][2..];
+    if is_an_engine && !engine.eq_ignore_ascii_case(b"lua") {
+        return Err(format!("Could not find scripting engine '{}'", shown(engine)));
     }
     Ok((Flags::of(&indices), &body[end..]))
 }

@@ -5,6 +5,8 @@
 
 use super::Lines;
 use crate::redis::server::Server;
+use crate::redis::server::acl::check::Lacks;
+use crate::redis::server::acl::log::Reason;
 use crate::redis::version::Versions;
 
 /// A field that some versions have.
@@ -53,10 +55,10 @@ const ADDITIONS: &[Addition] = &[
     fixed("Stats", "eventloop_duration_sum", "eventloop_duration_cmd_sum", "0", Versions::SINCE_7_2),
     fixed("Stats", "eventloop_duration_cmd_sum", "instantaneous_eventloop_cycles_per_sec", "0", Versions::SINCE_7_2),
     fixed("Stats", "instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec", "0", Versions::SINCE_7_2),
-    fixed("Stats", "instantaneous_eventloop_duration_usec", "acl_access_denied_auth", "0", Versions::SINCE_7_2),
-    fixed("Stats", "acl_access_denied_auth", "acl_access_denied_cmd", "0", Versions::SINCE_7_2),
-    fixed("Stats", "acl_access_denied_cmd", "acl_access_denied_key", "0", Versions::SINCE_7_2),
-    fixed("Stats", "acl_access_denied_key", "acl_access_denied_channel", "0", Versions::SINCE_7_2),
+    of("Stats", "instantaneous_eventloop_duration_usec", "acl_access_denied_auth", denied_auth, Versions::SINCE_7_2),
+    of("Stats", "acl_access_denied_auth", "acl_access_denied_cmd", denied_cmd, Versions::SINCE_7_2),
+    of("Stats", "acl_access_denied_cmd", "acl_access_denied_key", denied_key, Versions::SINCE_7_2),
+    of("Stats", "acl_access_denied_key", "acl_access_denied_channel", denied_channel, Versions::SINCE_7_2),
     of("Clients", "tracking_clients", "pubsub_clients", pubsub_clients, Versions::SINCE_7_4),
     of("Clients", "pubsub_clients", "watching_clients", watching_clients, Versions::SINCE_7_4),
     of("Clients", "clients_in_timeout_table", "total_watched_keys", watched_keys, Versions::SINCE_7_4),
@@ -97,7 +99,7 @@ const ADDITIONS: &[Addition] = &[
     fixed("Stats", "total_net_cluster_slot_import_bytes", "total_net_cluster_slot_export_bytes", "0", Versions::VALKEY_9_1),
     of("Stats", "expired_keys", "expired_fields", expired_fields, Versions::VALKEY_9_1),
     fixed("Stats", "expired_stale_perc", "expired_keys_with_volatile_items_stale_perc", "0.00", Versions::VALKEY_9_1),
-    fixed("Stats", "acl_access_denied_tls_cert", "acl_access_denied_db", "0", Versions::VALKEY_9_1),
+    of("Stats", "acl_access_denied_tls_cert", "acl_access_denied_db", denied_db, Versions::VALKEY_9_1),
     fixed("CPU", "used_cpu_user_main_thread", "used_active_time_main_thread", "0.000000", Versions::VALKEY_9_1),
 ];
 
@@ -140,6 +142,30 @@ fn expired_fields(server: &Server) -> String {
 fn pubsub_clients(server: &Server) -> String {
     let clients = server.sessions.keys().filter(|client| server.pubsub.is_subscriber(**client));
     clients.count().to_string()
+}
+
+fn denied(server: &Server, reason: Reason) -> String {
+    server.acl.log.denied(reason).to_string()
+}
+
+fn denied_auth(server: &Server) -> String {
+    denied(server, Reason::Login)
+}
+
+fn denied_cmd(server: &Server) -> String {
+    denied(server, Reason::Lacks(Lacks::Command))
+}
+
+fn denied_key(server: &Server) -> String {
+    denied(server, Reason::Lacks(Lacks::Key))
+}
+
+fn denied_channel(server: &Server) -> String {
+    denied(server, Reason::Lacks(Lacks::Channel))
+}
+
+fn denied_db(server: &Server) -> String {
+    denied(server, Reason::Lacks(Lacks::Database))
 }
 
 /// Adds the fields that the server's version has in this section.
