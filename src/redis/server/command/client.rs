@@ -353,6 +353,9 @@ fn client_pause(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
         _ => return Err(CommandError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
     let until = server.timeouts().pause(args[2])?;
+    if until <= server.now {
+        return Ok(Reply::OK);
+    }
     let pause = Pause { until, writes_only };
     let both = server.paused.map_or(pause, |former| Pause {
         until: former.until.max(until),

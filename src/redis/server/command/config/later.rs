@@ -55,7 +55,7 @@ pub(super) const LATER: &[Parameter] = &[
     later("import-mode", "no", YesNo, Inert, Versions::VALKEY_SINCE_8_1),
     later("key-memory-histograms", "no", YesNo, Inert, Versions::REDIS_8_6),
     later("locale-collate", "", Special(validate::locale), Inert, Versions::SINCE_7_2),
-    later("log-format", "legacy", OneOf(&["legacy", "logfmt", "json"]), Inert, Versions::VALKEY_SINCE_8_1),
+    later("log-format", "legacy", OneOf(&["legacy", "logfmt"]), Inert, Versions::VALKEY_SINCE_8_1),
     later("log-timestamp-format", "legacy", OneOf(&["legacy", "iso8601", "milliseconds"]), Inert, Versions::VALKEY_SINCE_8_1),
     later("lookahead", "16", Integer(0, LONG), Inert, Versions::REDIS_8_6),
     later("max-new-connections-per-cycle", "10", Integer(1, 1_000), Inert, Versions::SINCE_7_4),
@@ -101,6 +101,7 @@ const SHUTDOWN: Form = Flags(&["default", "save", "nosave", "now", "force", "saf
 #[rustfmt::skip]
 const FORMS: &[(&str, Form, Versions)] = &[
     ("io-threads", Integer(1, 256), Versions::VALKEY_9_1),
+    ("log-format", OneOf(&["legacy", "logfmt", "json"]), Versions::VALKEY_9_1),
     ("loglevel", OneOf(&["debug", "verbose", "notice", "warning", "nothing"]), Versions::VALKEY_9_1),
     ("maxmemory-policy", POLICIES, Versions::REDIS_8_6),
     ("maxmemory-samples", Integer(1, 64), Versions::VALKEY_9_1),
