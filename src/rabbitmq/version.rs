@@ -20,6 +20,7 @@ pub(crate) use facts::{
 ///
 /// | | 3.10 | 4.0 | 4.3 |
 /// |---|---|---|---|
+/// | a queue that is neither durable nor exclusive | is declared | is declared | is refused: 541, unless [permitted](crate::rabbitmq::BrokerOptions::permit_deprecated) |
 /// | a confirm of a persistent message in a classic queue follows | the sync to disk | the write: a power loss may lose the message | as 4.0 |
 /// | delivery limit of a quorum queue that sets none | none | 20 | 20 |
 /// | deliveries that count for the limit | all | all | those that end with `basic.reject` or with their channel; `basic.nack` and `basic.recover` never count |
@@ -107,7 +108,7 @@ impl Version {
     ///
     /// assert!(Version::V3_10.changes().is_empty());
     /// let surprises = Version::V4_3.changes();
-    /// assert!(surprises[0].starts_with("`basic.nack`"));
+    /// assert!(surprises[0].starts_with("A queue that is neither durable nor exclusive"));
     /// ```
     #[must_use]
     pub const fn changes(self) -> &'static [&'static str] {
@@ -130,14 +131,16 @@ impl Version {
 #[non_exhaustive]
 pub enum DeprecatedFeature {
     /// Queues that are neither durable nor exclusive: `transient_nonexcl_queues`. Where they are
-    /// denied, `queue.declare` closes the connection with `INTERNAL_ERROR`.
+    /// denied, `queue.declare` closes the connection with `INTERNAL_ERROR`. RabbitMQ 4.3 denies
+    /// them by default.
     TransientNonexclQueues,
     /// A prefetch limit that consumers of a channel share: `global_qos`. Where it is denied,
-    /// `basic.qos` with `global` sets the limit of each later consumer, and tells nobody.
+    /// `basic.qos` with `global` sets the limit of each later consumer, and tells nobody. RabbitMQ
+    /// 4.3 denies it by default.
     GlobalQos,
     /// The argument `x-queue-master-locator`, and the key `queue-master-locator` of policies:
     /// `queue_master_locator`. Where it is denied, `queue.declare` closes the connection with
-    /// `INTERNAL_ERROR`, and a policy with the key is refused.
+    /// `INTERNAL_ERROR`, and a policy with the key is refused. RabbitMQ 4.3 denies it by default.
     QueueMasterLocator,
 }
 
