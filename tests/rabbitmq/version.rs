@@ -207,3 +207,25 @@ fn a_publish_is_the_same_in_all_versions() {
         assert_eq!(server.contents("d"), ["m"]);
     }
 }
+
+#[test]
+fn a_version_is_found_by_its_name_its_number_or_its_beginning() {
+    for (name, version) in [
+        ("3", Version::V3_10),
+        ("3.10", Version::V3_10),
+        ("4", Version::V4_3),
+        ("4.0", Version::V4_0),
+        ("4.3.6", Version::V4_3),
+        ("RabbitMQ 4.0.5", Version::V4_0),
+        ("rabbitmq", Version::V4_3),
+    ] {
+        assert_eq!(name.parse(), Ok(version), "{name}");
+    }
+    for version in ALL {
+        assert_eq!(version.title().parse(), Ok(version));
+    }
+    for name in ["", "3.1", "4.3.1", "5", "4.", "valkey"] {
+        let error = name.parse::<Version>().unwrap_err().to_string();
+        assert_eq!(error, format!("there is no version {name:?}: try one of 3.10, 4.0, 4.3"));
+    }
+}

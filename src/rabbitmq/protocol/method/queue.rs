@@ -41,7 +41,7 @@ pub struct QueueOptions {
     /// comes back waits before it is ready again. `failed` delays messages that come back by
     /// `basic.reject` or because their channel or connection has ended; `returned` delays those
     /// that come back by `basic.nack` or `basic.recover`; `all` delays both. The delay is
-    /// `x-delayed-retry-min` times the number of failed deliveries (but at least once), up to
+    /// `x-delayed-retry-min` times the number of failed deliveries (but at least by 1), up to
     /// `x-delayed-retry-max`. By default there is no type, no minimum and no maximum: nothing is
     /// delayed without the first two, and the delay grows forever without the third. A delayed
     /// message counts for the length limit, but it is not ready.
