@@ -38,7 +38,7 @@ fn both_servers_answer_what_the_table_says() {
     let mut traps = 0;
     for trap in FAMILIES.iter().flat_map(|(_, traps)| *traps) {
         traps += 1;
-        let mut play_on = |real: bool, side: &RealServer| {
+        let play_on = |real: bool, side: &RealServer| {
             play(trap, &mut Side { both: Both::new(side, ""), real })
         };
         let (theirs, own) = (play_on(true, &real), play_on(false, &real));
