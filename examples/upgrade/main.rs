@@ -39,6 +39,7 @@ pub(crate) fn over<V: Copy + Display>(words: Words, versions: &[V], run: impl Fn
             got.lock().expect("nothing panics").take().expect("the node has ended")
         })
         .collect();
+    assert_eq!(all[0], words.expects, "the oldest version passes every check");
     let mut different: Vec<&String> = Vec::new();
     for got in all.iter().filter(|got| *got != words.expects) {
         if !different.contains(&got) {

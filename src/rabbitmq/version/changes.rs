@@ -28,6 +28,7 @@ pub(super) const TO_4_0: &[&str] = &[
     "A binding of a headers exchange compares numbers exactly: `1` does not match `1.0`.",
     "A stream delivers every message with a delivery mode, keeps the header `CC`, takes dead \
      letters, and settles a rejected delivery without an error.",
+    "A policy can set the time-out of the consumers of its queues: `consumer-timeout`.",
     "The mechanism ANONYMOUS is offered and logs in as the default user.",
     "AMQP 1.0 is served on the same port: the answer to a wrong protocol header is its header.",
 ];
