@@ -12,7 +12,7 @@
 mod rounds;
 
 use std::process::ExitCode;
-use stunt_double::rabbitmq::{self, BrokerOptions};
+use stunt_double::rabbitmq::{self, BrokerOptions, DeprecatedFeature};
 use stunt_double::redis::{self, ServerOptions};
 use stunt_double::sim::{Config, Sim};
 
@@ -21,7 +21,9 @@ fn world() -> Sim {
 }
 
 fn of_rabbitmq(version: rabbitmq::Version) -> BrokerOptions {
-    BrokerOptions::default().with_version(version)
+    // The scenarios declare transient queues, which 4.3 denies by default.
+    let transient = DeprecatedFeature::TransientNonexclQueues;
+    BrokerOptions::default().with_version(version).permit_deprecated(transient)
 }
 
 fn of_redis(version: redis::Version) -> ServerOptions {

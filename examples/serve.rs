@@ -5,10 +5,13 @@
 //! 127.0.0.1:5673`
 //!
 //! Either may be left out. Port 0 lets the system choose one. `--redis-version` imitates another
-//! version, such as `8.2` or `valkey-9.1`, and so does `--amqp-version`: `4.3`.
+//! version, such as `8.2` or `valkey-9.1`, and so does `--amqp-version`: `4.3`. `--help` lists
+//! them.
 
+use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::ExitCode;
+use std::str::FromStr;
 use stunt_double::adapter::loopback::{Options, Server};
 use stunt_double::rabbitmq::{self, BrokerOptions};
 use stunt_double::redis::{self, ServerOptions};
@@ -16,71 +19,122 @@ use stunt_double::redis::{self, ServerOptions};
 const USAGE: &str = "usage: serve [--redis 127.0.0.1:PORT] [--redis-version VERSION] \
                      [--amqp 127.0.0.1:PORT] [--amqp-version VERSION]";
 
+/// The arguments of the command line.
+#[derive(Default)]
+struct Asked {
+    redis: Option<u16>,
+    redis_version: Option<redis::Version>,
+    amqp: Option<u16>,
+    amqp_version: Option<rabbitmq::Version>,
+    help: bool,
+}
+
+impl Asked {
+    fn read(arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
+        let mut asked = Asked::default();
+        let mut arguments = arguments;
+        while let Some(argument) = arguments.next() {
+            let (name, value) = match argument.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (argument.as_str(), None),
+            };
+            let mut value = || {
+                let value = value.clone().or_else(|| arguments.next());
+                value.ok_or_else(|| format!("{name} needs a value"))
+            };
+            match name {
+                "--redis" => asked.redis = Some(port(&value()?)?),
+                "--redis-version" => asked.redis_version = Some(version(&value()?)?),
+                "--amqp" => asked.amqp = Some(port(&value()?)?),
+                "--amqp-version" => asked.amqp_version = Some(version(&value()?)?),
+                // All examples take one; nothing here depends on it.
+                "--seed" => drop(value()?),
+                "--help" | "-h" => asked.help = true,
+                _ => return Err(format!("unknown argument '{argument}'")),
+            }
+        }
+        asked.check()
+    }
+
+    /// Refuses a command line that does not say which server it is about.
+    fn check(self) -> Result<Asked, String> {
+        if self.help {
+            return Ok(self);
+        }
+        if self.redis.is_none() && self.redis_version.is_some() {
+            return Err("--redis-version needs --redis".to_owned());
+        }
+        if self.amqp.is_none() && self.amqp_version.is_some() {
+            return Err("--amqp-version needs --amqp".to_owned());
+        }
+        if self.redis.is_none() && self.amqp.is_none() {
+            return Err("--redis or --amqp is needed".to_owned());
+        }
+        Ok(self)
+    }
+}
+
 /// Reads the port of an address, which must be on loopback.
-fn port(address: Option<String>) -> Result<u16, String> {
-    let address = address.ok_or(USAGE)?;
+fn port(address: &str) -> Result<u16, String> {
     let parsed = address.parse::<SocketAddrV4>();
     let parsed = parsed.map_err(|_| format!("'{address}' is not 127.0.0.1 with a port"))?;
     let is_loopback = *parsed.ip() == Ipv4Addr::LOCALHOST;
     is_loopback.then(|| parsed.port()).ok_or_else(|| format!("{address} is not 127.0.0.1"))
 }
 
-fn run() -> Result<(), String> {
+fn version<V: FromStr<Err: Display>>(name: &str) -> Result<V, String> {
+    name.parse().map_err(|error: V::Err| error.to_string())
+}
+
+fn help() {
+    let names = |all: Vec<String>| all.join(", ");
+    let redis = redis::Version::ALL.iter().map(ToString::to_string).collect();
+    let amqp = rabbitmq::Version::ALL.iter().map(ToString::to_string).collect();
+    println!("{USAGE}\n");
+    println!("versions of --redis: {}", names(redis));
+    println!("versions of --amqp:  {}", names(amqp));
+    println!("The beginning of a name is its newest version: 8, valkey, valkey-9, 4.");
+    println!("The oldest ones are the default. A port of 0 lets the system choose one.");
+}
+
+fn serve(asked: &Asked) -> Result<(), String> {
     let mut options = Options::default().with_seed(1).without_redis().without_rabbitmq();
-    let (mut redis, mut amqp) = (false, false);
-    let mut redis_options = ServerOptions::default();
-    let mut amqp_options = BrokerOptions::default();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--redis" => {
-                redis = true;
-                options = options.with_redis_port(port(arguments.next())?);
-            }
-            "--redis-version" => {
-                let name = arguments.next().ok_or(USAGE)?;
-                let version = name.parse::<redis::Version>().map_err(|error| error.to_string())?;
-                redis_options = redis_options.with_version(version);
-            }
-            "--amqp" => {
-                amqp = true;
-                options = options.with_rabbitmq_port(port(arguments.next())?);
-            }
-            "--amqp-version" => {
-                let name = arguments.next().ok_or(USAGE)?;
-                let version =
-                    name.parse::<rabbitmq::Version>().map_err(|error| error.to_string())?;
-                amqp_options = amqp_options.with_version(version);
-            }
-            // All examples take one; nothing here depends on it.
-            "--seed" => drop(arguments.next()),
-            "--help" => (redis, amqp) = (false, false),
-            other => return Err(format!("unknown argument '{other}'; {USAGE}")),
-        }
+    let redis_version = asked.redis_version.unwrap_or_default();
+    let amqp_version = asked.amqp_version.unwrap_or_default();
+    if let Some(port) = asked.redis {
+        options = options
+            .with_redis_port(port)
+            .with_redis(ServerOptions::default().with_version(redis_version));
     }
-    if !redis && !amqp {
-        println!("{USAGE}");
-        return Ok(());
-    }
-    if redis {
-        options = options.with_redis(redis_options);
-    }
-    if amqp {
-        options = options.with_rabbitmq(amqp_options);
+    if let Some(port) = asked.amqp {
+        options = options
+            .with_rabbitmq_port(port)
+            .with_rabbitmq(BrokerOptions::default().with_version(amqp_version));
     }
     let server = Server::start(options).map_err(|error| error.to_string())?;
-    if redis {
-        println!("a simulated Redis listens at {}", server.redis_url());
+    if asked.redis.is_some() {
+        println!("a simulated {} listens at {}", redis_version.title(), server.redis_url());
     }
-    if amqp {
-        println!("a simulated RabbitMQ listens at {}", server.amqp_url());
+    if asked.amqp.is_some() {
+        println!("a simulated {} listens at {}", amqp_version.title(), server.amqp_url());
     }
     server.wait();
     Ok(())
 }
 
 fn main() -> ExitCode {
-    run().map_or_else(
+    let asked = match Asked::read(std::env::args().skip(1)) {
+        Ok(asked) => asked,
+        Err(error) => {
+            eprintln!("{error}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if asked.help {
+        help();
+        return ExitCode::SUCCESS;
+    }
+    serve(&asked).map_or_else(
         |error| {
             eprintln!("{error}");
             ExitCode::FAILURE

@@ -1,4 +1,4 @@
-//! The error of a name that belongs to no version of a server.
+//! Names of versions, and the error of a name that belongs to no version of a server.
 
 /// A name that belongs to no version of the server. The text lists those that do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,3 +21,28 @@ impl std::fmt::Display for UnknownVersion {
 }
 
 impl std::error::Error for UnknownVersion {}
+
+/// Returns the newest version with this number or a number that begins with it: `8.6.2`, `8.6`,
+/// `8`, or nothing, which every number begins with. The newest is the last one.
+pub(crate) fn newest<V: Copy>(
+    wanted: &str,
+    versions: impl IntoIterator<Item = V>,
+    number: impl Fn(V) -> &'static str,
+) -> Option<V> {
+    let is_wanted = |version: &V| {
+        let rest = number(*version).strip_prefix(wanted);
+        wanted.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    versions.into_iter().filter(is_wanted).last()
+}
+
+/// Returns the number in a name that begins with the name of a product, in lower case: `8.1` of
+/// `Valkey 8.1` and of `valkey-8.1`.
+pub(crate) fn number_of<'a>(name: &'a str, product: &str) -> Option<&'a str> {
+    let rest = name.strip_prefix(product)?;
+    if rest.is_empty() {
+        Some(rest)
+    } else {
+        rest.strip_prefix(['-', ' ']).filter(|number| !number.is_empty())
+    }
+}

@@ -1,6 +1,6 @@
 //! A program that retries, prioritises and buries messages in quorum queues.
 
-use crate::over;
+use crate::{Words, over};
 use std::future::Future;
 use std::pin::Pin;
 use stunt_double::rabbitmq::Version;
@@ -11,45 +11,79 @@ use stunt_double::sim::Sim;
 /// Code with a channel.
 type Run = fn(Channel) -> Pin<Box<dyn Future<Output = Result<String, Error>> + Send>>;
 
-/// A way in which the application uses RabbitMQ: a name, the code, and what it expects to get.
+/// A way in which the application uses RabbitMQ: the code, and what it expects to get.
 struct Check {
-    name: &'static str,
     run: Run,
-    expects: &'static str,
+    words: Words,
 }
 
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 7] = [
     Check {
-        name: "a poison message that is nacked leaves its queue at the delivery limit",
+        run: |channel| Box::pin(transient(channel)),
+        words: Words {
+            name: "a queue that is neither durable nor exclusive is declared",
+            expects: "declared",
+            remedy: "make it durable, with `x-expires` if nobody deletes it, or exclusive; or set \
+                     deprecated_features.permit.transient_nonexcl_queues = true",
+        },
+    },
+    Check {
         run: |channel| Box::pin(nacked(channel)),
-        expects: "gone after 4 deliveries",
+        words: Words {
+            name: "a poison message that is nacked leaves its queue at the delivery limit",
+            expects: "gone after 4 deliveries",
+            remedy: "return it with basic.reject, which counts",
+        },
     },
     Check {
-        name: "a message waits in a loop of requeues until its dependency is back, in round 50",
         run: |channel| Box::pin(requeued(channel)),
-        expects: "done in round 50",
+        words: Words {
+            name: "a message waits in a loop of requeues until its dependency is back, in round 50",
+            expects: "done in round 50",
+            remedy: "set `x-delivery-limit`: -1 is unlimited; beyond a limit a dead-letter exchange keeps the message",
+        },
     },
     Check {
-        name: "messages with and without priority leave in the order in which they came",
         run: |channel| Box::pin(in_order(channel)),
-        expects: "low, plain, high",
+        words: Words {
+            name: "messages with and without priority leave in the order in which they came",
+            expects: "low, plain, high",
+            remedy: "set no priority, or one on every message",
+        },
     },
     Check {
-        name: "a retry counter that the client carries over in x-death goes on",
         run: |channel| Box::pin(counter(channel)),
-        expects: "count 8",
+        words: Words {
+            name: "a retry counter in x-death that a client carries over goes on: the client sends 7, and \
+                   the next death makes it 8",
+            expects: "count 8",
+            remedy: "keep the counter in a header of its own: the broker replaces the x-death of a client",
+        },
     },
     Check {
-        name: "a dead letter is delivered as new",
         run: |channel| Box::pin(buried(channel)),
-        expects: "redelivered: false",
+        words: Words {
+            name: "a dead letter is delivered as new",
+            expects: "redelivered: false",
+            remedy: "find duplicates by a message id, not by the flag `redelivered`",
+        },
     },
     Check {
-        name: "an exchange of a type that does not exist closes the connection",
         run: |channel| Box::pin(unknown_type(channel)),
-        expects: "closes the connection",
+        words: Words {
+            name: "an exchange of a type that does not exist closes the connection",
+            expects: "closes the connection",
+            remedy: "handle the end of a channel, too",
+        },
     },
 ];
+
+async fn transient(channel: Channel) -> Result<String, Error> {
+    let Err(error) = channel.queue_declare("updates", QueueOptions::default()).await else {
+        return Ok("declared".to_owned());
+    };
+    Ok(error.to_string().lines().next().unwrap_or_default().to_owned())
+}
 
 /// Declares a quorum queue with some arguments.
 async fn quorum(channel: &Channel, name: &str, arguments: FieldTable) -> Result<(), Error> {
@@ -149,7 +183,7 @@ async fn unknown_type(channel: Channel) -> Result<String, Error> {
 /// Runs the checks over all versions of RabbitMQ.
 pub(crate) fn run(seed: u64) {
     for check in &CHECKS {
-        over(check.name, check.expects, Version::ALL, |version, to| {
+        over(check.words, Version::ALL, |version, to| {
             let mut sim = Sim::new(seed);
             let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default().with_version(version));
             sim.node_with("app", (rabbit, to, check.run), async |node, (rabbit, to, run)| {

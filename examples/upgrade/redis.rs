@@ -1,6 +1,6 @@
 //! A program that keeps scores, queues and entries in Redis.
 
-use crate::over;
+use crate::{Words, over};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,48 +10,90 @@ use stunt_double::sim::{Node, Sim};
 /// The result that the program got, as text.
 type Got = Result<String, Error>;
 
-/// Code that runs on a node, with two connections.
-type Run = fn(Node, Client, Client) -> Pin<Box<dyn Future<Output = Got> + Send>>;
-
-/// A way in which the application uses Redis: a name, the code, and what it expects to get.
-struct Check {
-    name: &'static str,
-    run: Run,
-    expects: &'static str,
+/// Connections: two to the server, and one to a server of the oldest version.
+struct Clients {
+    client: Client,
+    other: Client,
+    oldest: Client,
 }
 
-const CHECKS: [Check; 6] = [
+/// Code that runs on a node, with its connections.
+type Run = fn(Node, Clients) -> Pin<Box<dyn Future<Output = Got> + Send>>;
+
+/// A way in which the application uses Redis: the code, and what it expects to get.
+struct Check {
+    run: Run,
+    words: Words,
+}
+
+const CHECKS: [Check; 7] = [
     Check {
-        name: "a time stamp that is a score is read back as it was written",
-        run: |_, client, _| Box::pin(time_stamp(client)),
-        expects: "1732756800.1234567",
+        run: |_, clients| Box::pin(time_stamp(clients.client)),
+        words: Words {
+            name: "a time stamp that is a score is read back as it was written",
+            expects: "1732756800.1234567",
+            remedy: "compare scores as numbers, not as texts",
+        },
     },
     Check {
-        name: "a transaction feeds two queues: the one that was fed first is served",
-        run: |node, client, other| Box::pin(two_queues(node, client, other)),
-        expects: "second",
+        run: |node, clients| Box::pin(two_queues(node, clients.client, clients.other)),
+        words: Words {
+            name: "a transaction feeds two queues: the one that was fed first is served",
+            expects: "second",
+            remedy: "name the queues in the order in which they are to be served",
+        },
     },
     Check {
-        name: "a MULTI within a MULTI is an error, and the rest runs",
-        run: |_, client, _| Box::pin(nested(client)),
-        expects: "ran",
+        run: |_, clients| Box::pin(nested(clients.client)),
+        words: Words {
+            name: "a MULTI within a MULTI is an error, and the rest runs",
+            expects: "ran",
+            remedy: "begin a transaction once",
+        },
     },
     Check {
-        name: "an entry whose time is over already is deleted, not expired",
-        run: |_, client, _| Box::pin(past(client)),
-        expects: "expired_keys:0",
+        run: |_, clients| Box::pin(past(clients.client)),
+        words: Words {
+            name: "an entry whose time is over already is deleted: that is no expiry, and `INFO` counts none",
+            expects: "expired_keys:0",
+            remedy: "expect the event `expired` instead of `del`, and such entries in expired_keys",
+        },
     },
     Check {
-        name: "an index far out of range is refused",
-        run: |_, client, _| Box::pin(far_index(client)),
-        expects: "ERR index out of range",
+        run: |_, clients| Box::pin(far_index(clients.client)),
+        words: Words {
+            name: "an index far out of range is refused",
+            expects: "ERR index out of range",
+            remedy: "check in the program that an index fits in 32 bits",
+        },
     },
     Check {
-        name: "a health check finds redis_mode",
-        run: |_, client, _| Box::pin(health(client)),
-        expects: "redis_mode:standalone",
+        run: |_, clients| Box::pin(health(clients.client)),
+        words: Words {
+            name: "a health check finds redis_mode",
+            expects: "redis_mode:standalone",
+            remedy: "look for server_mode, too, or set extended-redis-compatibility",
+        },
+    },
+    Check {
+        run: |_, clients| Box::pin(way_back(clients.client, clients.oldest)),
+        words: Words {
+            name: "the way back: Redis 7.0 restores what the server dumps",
+            expects: "restored",
+            remedy: "keep a copy from before the upgrade: older servers refuse newer files and payloads",
+        },
     },
 ];
+
+async fn way_back(client: Client, oldest: Client) -> Got {
+    client.call(["SET", "k", "v"]).await?;
+    let payload: Vec<u8> = client.call_as(["DUMP", "k"]).await?;
+    let restore: [&[u8]; 4] = [b"RESTORE", b"k", b"0", &payload];
+    Ok(match oldest.call(restore).await {
+        Ok(_) => "restored".to_owned(),
+        Err(error) => error.to_string(),
+    })
+}
 
 async fn time_stamp(client: Client) -> Got {
     client.call(["ZADD", "seen", "1732756800.1234567", "a"]).await?;
@@ -113,14 +155,19 @@ fn line(info: &str, field: &str) -> String {
 /// Runs the checks over all versions of Redis and Valkey.
 pub(crate) fn run(seed: u64) {
     for check in &CHECKS {
-        over(check.name, check.expects, Version::ALL, |version, to| {
+        over(check.words, Version::ALL, |version, to| {
             let mut sim = Sim::new(seed);
             let options = ServerOptions::default().with_version(version);
             let redis = redis::start(&mut sim, options);
-            sim.node_with("app", (redis, to, check.run), async |node, (redis, to, run)| {
-                let client = Client::connect(&node, &redis).await?;
-                let other = Client::connect(&node, &redis).await?;
-                let got = run(node, client, other).await?;
+            let oldest = redis::start_named(&mut sim, "oldest", ServerOptions::default());
+            let given = (redis, oldest, to, check.run);
+            sim.node_with("app", given, async |node, (redis, oldest, to, run)| {
+                let clients = Clients {
+                    client: Client::connect(&node, &redis).await?,
+                    other: Client::connect(&node, &redis).await?,
+                    oldest: Client::connect(&node, &oldest).await?,
+                };
+                let got = run(node, clients).await?;
                 *to.lock().expect("nothing panics") = Some(got);
                 Ok::<(), Error>(())
             });

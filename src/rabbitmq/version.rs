@@ -9,7 +9,7 @@ mod changes;
 mod facts;
 mod profiles;
 
-use crate::unknown_version::UnknownVersion;
+use crate::unknown_version::{UnknownVersion, newest, number_of};
 pub(crate) use facts::{
     ChannelLimit, CommitWithoutQueue, MasterLocator, Priorities, Profile, Quorum, SettingRules,
     Streams, Texts,
@@ -20,6 +20,7 @@ pub(crate) use facts::{
 ///
 /// | | 3.10 | 4.0 | 4.3 |
 /// |---|---|---|---|
+/// | a queue that is neither durable nor exclusive | is declared | is declared | is refused: 541, unless [permitted](crate::rabbitmq::BrokerOptions::permit_deprecated) |
 /// | a confirm of a persistent message in a classic queue follows | the sync to disk | the write: a power loss may lose the message | as 4.0 |
 /// | delivery limit of a quorum queue that sets none | none | 20 | 20 |
 /// | deliveries that count for the limit | all | all | those that end with `basic.reject` or with their channel; `basic.nack` and `basic.recover` never count |
@@ -52,14 +53,17 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// Reads a name such as `4.0`, and `4` as the newest of that number.
+/// Reads a name such as `4.0`, with or without `RabbitMQ`. The number may be whole (`4.3.6`), or
+/// only its beginning: `4` is the newest 4.
 impl std::str::FromStr for Version {
     type Err = UnknownVersion;
 
     fn from_str(name: &str) -> Result<Version, UnknownVersion> {
-        let newest = (name == "4").then_some(Version::V4);
-        let named = Version::ALL.iter().find(|version| version.name() == name).copied();
-        newest.or(named).ok_or_else(|| UnknownVersion::new(name, Version::ALL))
+        let wanted = name.to_ascii_lowercase();
+        let number = number_of(&wanted, "rabbitmq").unwrap_or(&wanted);
+        let found = newest(number, Version::ALL.iter().copied(), Version::number);
+        let found = found.filter(|_| !wanted.is_empty());
+        found.ok_or_else(|| UnknownVersion::new(name, Version::ALL))
     }
 }
 
@@ -93,6 +97,12 @@ impl Version {
         }
     }
 
+    /// The product and its number, as people write them: `RabbitMQ 4.3.6`. It can be parsed again.
+    #[must_use]
+    pub fn title(self) -> String {
+        format!("RabbitMQ {}", self.number())
+    }
+
     /// Largest body that the broker takes by default, in bytes.
     #[must_use]
     pub const fn max_message_size(self) -> usize {
@@ -107,11 +117,27 @@ impl Version {
     ///
     /// assert!(Version::V3_10.changes().is_empty());
     /// let surprises = Version::V4_3.changes();
-    /// assert!(surprises[0].starts_with("`basic.nack`"));
+    /// assert!(surprises[0].starts_with("A queue that is neither durable nor exclusive"));
     /// ```
     #[must_use]
     pub const fn changes(self) -> &'static [&'static str] {
         self.profile().changes
+    }
+
+    /// The changes that applications meet with an upgrade to this version from an older one: those
+    /// of each version in between, the oldest first, so that a later sentence may overrule an
+    /// earlier one. Empty if the other version is not older.
+    ///
+    /// ```
+    /// use stunt_double::rabbitmq::Version;
+    ///
+    /// let all = Version::V4_3.changes_since(Version::V3_10);
+    /// assert_eq!(all, [Version::V4_0.changes(), Version::V4_3.changes()].concat());
+    /// ```
+    #[must_use]
+    pub fn changes_since(self, older: Version) -> Vec<&'static str> {
+        let between = Version::ALL.iter().filter(|version| older < **version && **version <= self);
+        between.flat_map(|version| version.changes()).copied().collect()
     }
 
     /// The facts of this version.
@@ -130,14 +156,16 @@ impl Version {
 #[non_exhaustive]
 pub enum DeprecatedFeature {
     /// Queues that are neither durable nor exclusive: `transient_nonexcl_queues`. Where they are
-    /// denied, `queue.declare` closes the connection with `INTERNAL_ERROR`.
+    /// denied, `queue.declare` closes the connection with `INTERNAL_ERROR`. RabbitMQ 4.3 denies
+    /// them by default.
     TransientNonexclQueues,
     /// A prefetch limit that consumers of a channel share: `global_qos`. Where it is denied,
-    /// `basic.qos` with `global` sets the limit of each later consumer, and tells nobody.
+    /// `basic.qos` with `global` sets the limit of each later consumer, and tells nobody. RabbitMQ
+    /// 4.3 denies it by default.
     GlobalQos,
     /// The argument `x-queue-master-locator`, and the key `queue-master-locator` of policies:
     /// `queue_master_locator`. Where it is denied, `queue.declare` closes the connection with
-    /// `INTERNAL_ERROR`, and a policy with the key is refused.
+    /// `INTERNAL_ERROR`, and a policy with the key is refused. RabbitMQ 4.3 denies it by default.
     QueueMasterLocator,
 }
 

@@ -14,7 +14,7 @@ mod facts;
 mod profiles;
 mod set;
 
-use crate::unknown_version::UnknownVersion;
+use crate::unknown_version::{UnknownVersion, newest, number_of};
 pub(crate) use defaults::default_since;
 pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use facts::{
@@ -33,6 +33,7 @@ pub(crate) use set::Versions;
 /// let options = ServerOptions::default().with_version(Version::Valkey9_1);
 /// assert_eq!(options.version().number(), "9.1.2");
 /// assert_eq!("valkey-9.1".parse(), Ok(Version::Valkey9_1));
+/// assert_eq!("8".parse(), Ok(Version::Redis8_6), "the newest that is modelled");
 /// ```
 ///
 /// Each was compared with the real server of the number that [`Version::number`] returns. Modules
@@ -100,6 +101,12 @@ impl Version {
         }
     }
 
+    /// The product and its number, as people write them: `Valkey 9.1.2`. It can be parsed again.
+    #[must_use]
+    pub fn title(self) -> String {
+        format!("{} {}", self.profile().product.title, self.number())
+    }
+
     /// The facts of this version.
     pub(crate) const fn profile(self) -> &'static Profile {
         match self {
@@ -122,18 +129,24 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// Reads a name such as `redis-8.2` or `valkey-9.1`. Without a product, it is Redis.
+/// Reads a name such as `redis-8.2` or `valkey-9.1`, in upper or lower case. Without a product, it
+/// is Redis. The number may be whole (`8.6.2`), or only its beginning: `8` is the newest Redis 8,
+/// `valkey` the newest Valkey.
 impl std::str::FromStr for Version {
     type Err = UnknownVersion;
 
     fn from_str(name: &str) -> Result<Version, UnknownVersion> {
-        let is_it = |version: &&Version| {
-            version.name() == name || version.name().strip_prefix("redis-") == Some(name)
+        let wanted = name.to_ascii_lowercase();
+        let of = |product: &'static str| {
+            let all = Version::ALL.iter().copied();
+            all.filter(move |version| version.profile().product.name == product)
         };
-        Version::ALL
-            .iter()
-            .find(is_it)
-            .copied()
-            .ok_or_else(|| UnknownVersion::new(name, Version::ALL))
+        let found = if let Some(number) = number_of(&wanted, "valkey") {
+            newest(number, of("valkey"), Version::number)
+        } else {
+            let number = number_of(&wanted, "redis").unwrap_or(&wanted);
+            newest(number, of("redis"), Version::number).filter(|_| !wanted.is_empty())
+        };
+        found.ok_or_else(|| UnknownVersion::new(name, Version::ALL))
     }
 }

@@ -13,9 +13,10 @@ const END: &str = "<!-- The end of what is made. -->\n";
 /// Returns the part about both servers, as Markdown.
 fn made() -> String {
     let mut out = String::from(BEGIN);
+    out.push_str("\n## Redis and Valkey\n");
     for version in redis::Version::ALL {
         let Some(before) = version.before() else { continue };
-        writeln!(out, "\n## {}, after {}\n", redis_title(*version), redis_title(before)).unwrap();
+        writeln!(out, "\n### {}, after {}\n", version.title(), before.title()).unwrap();
         for change in version.changes() {
             writeln!(out, "- {change}").unwrap();
         }
@@ -28,9 +29,10 @@ fn made() -> String {
             writeln!(out, "- New commands: {}.", new.join(", ")).unwrap();
         }
     }
+    out.push_str("\n## RabbitMQ\n");
     let mut before = rabbitmq::Version::default();
     for version in &rabbitmq::Version::ALL[1..] {
-        writeln!(out, "\n## RabbitMQ {}, after {}\n", version.number(), before.number()).unwrap();
+        writeln!(out, "\n### {}, after {}\n", version.title(), before.number()).unwrap();
         for change in version.changes() {
             writeln!(out, "- {change}").unwrap();
         }
@@ -39,11 +41,6 @@ fn made() -> String {
     out.push('\n');
     out.push_str(END);
     out
-}
-
-fn redis_title(version: redis::Version) -> String {
-    let product = if version.name().starts_with("valkey") { "Valkey" } else { "Redis" };
-    format!("{product} {}", version.number())
 }
 
 #[test]
@@ -58,4 +55,22 @@ fn the_page_about_upgrades_is_made_of_the_profiles() {
     }
     let differs = made.lines().zip(page.lines()).find(|(made, is)| made != is);
     assert!(made == page, "{PAGE} is old: write it anew. First difference: {differs:?}");
+}
+
+#[test]
+fn every_change_is_a_sentence() {
+    let of_redis = redis::Version::ALL.iter().flat_map(|version| version.changes());
+    let of_rabbitmq = rabbitmq::Version::ALL.iter().flat_map(|version| version.changes());
+    for change in of_redis.chain(of_rabbitmq.copied()) {
+        let begins = change.starts_with(|first: char| first.is_uppercase() || first == '`');
+        assert!(begins && change.ends_with('.'), "not a sentence: {change:?}");
+    }
+    let every_move = redis::Version::ALL.iter().flat_map(|from| {
+        redis::Version::ALL.iter().map(move |to| (from, to, to.changes_since(*from)))
+    });
+    for (from, to, changes) in every_move {
+        assert_eq!(changes.is_empty(), from == to, "{from} to {to}");
+        let empty = |change: &String| change.trim_start_matches("No longer: ").is_empty();
+        assert!(!changes.iter().any(empty), "{from} to {to}: {changes:?}");
+    }
 }

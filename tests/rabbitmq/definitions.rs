@@ -7,8 +7,8 @@ use std::time::Duration;
 use stunt_double::rabbitmq::broker::{Broker, ChannelId, Method};
 use stunt_double::rabbitmq::definitions::{Definitions, DefinitionsError};
 use stunt_double::rabbitmq::{
-    self, BrokerOptions, Connection, ConnectionOptions, Error, FieldTable, FieldValue, Properties,
-    QueueOptions,
+    self, BrokerOptions, Connection, ConnectionOptions, DeprecatedFeature, Error, FieldTable,
+    FieldValue, Properties, QueueOptions, Version,
 };
 use stunt_double::sim::Sim;
 use stunt_double::{Instant, Site, Stream};
@@ -295,6 +295,22 @@ fn an_object_that_exists_and_differs_is_refused_by_name() {
     let text = r#"{"policies": [{"vhost": "/", "name": "p", "pattern": "(", "definition": {}}]}"#;
     let error = import(&mut broker, text).unwrap_err();
     assert!(error.to_string().starts_with("policy 'p' in vhost '/': {invalid_regexp"), "{error}");
+}
+
+#[test]
+fn a_transient_queue_is_imported_into_4_3_only_where_it_is_permitted() {
+    let options = BrokerOptions::default().with_version(Version::V4_3);
+    let permitted = options.clone().permit_deprecated(DeprecatedFeature::TransientNonexclQueues);
+    let text =
+        r#"{"queues": [{"name": "t", "vhost": "/", "durable": false, "auto_delete": false}]}"#;
+    let [denied, permitted] = [options, permitted].map(|options| {
+        let names = Stream::calm(Site::new("test.names"), 0);
+        import(&mut Broker::new(options, names), text).map_err(|error| error.to_string())
+    });
+    let denied = denied.unwrap_err();
+    let start = "queue 't' in vhost '/': INTERNAL_ERROR - Feature `transient_nonexcl_queues` is";
+    assert!(denied.starts_with(start), "{denied}");
+    assert_eq!(permitted, Ok(()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use stunt_double::rabbitmq::admin::{Alarm, Permissions, Policy};
 use stunt_double::rabbitmq::broker::{Broker, ChannelId, ChannelNumber, ConnectionId, Method};
 use stunt_double::rabbitmq::wire::ByteServer;
 use stunt_double::rabbitmq::{
-    BindOptions, BrokerOptions, ConnectionOptions, ConsumeOptions, DeliveryTag,
+    BindOptions, BrokerOptions, ConnectionOptions, ConsumeOptions, DeliveryTag, DeprecatedFeature,
     ExchangeBindOptions, ExchangeOptions, FieldTable, FieldValue, Properties, Publish,
     QueueOptions, Version,
 };
@@ -127,6 +127,8 @@ impl Storm {
         let options =
             BrokerOptions::default().with_version(version).with_sync_time(Duration::from_millis(3));
         let options = options.with_consumer_timeout(Some(Duration::from_secs(10)));
+        // The storm has transient queues, which 4.3 denies by default.
+        let options = options.permit_deprecated(DeprecatedFeature::TransientNonexclQueues);
         let mut server = ByteServer::new(Broker::new(options, names));
         // Only 4.3 knows these keys.
         let late = FieldTable::new()

@@ -42,14 +42,20 @@ fn a_confirm_follows_the_sync_or_since_4_0_the_write_but_in_a_quorum_queue_alway
 }
 
 #[test]
-fn a_transient_queue_is_accepted_unless_the_configuration_denies_it() {
+fn a_transient_queue_is_refused_where_the_configuration_or_4_3_denies_it() {
     let feature = DeprecatedFeature::TransientNonexclQueues;
     let declared = ALL.map(|version| {
         let options = BrokerOptions::default().with_version(version);
-        [options.clone(), options.deny_deprecated(feature)].map(|options| {
+        let all = [
+            options.clone(),
+            options.clone().deny_deprecated(feature),
+            options.permit_deprecated(feature),
+        ];
+        all.map(|options| {
             let mut server = Server::with_options(options);
             let exclusive = QueueOptions { exclusive: true, ..Default::default() };
             assert_eq!(server.send(CH, declare("mine", exclusive)), ["declare-ok mine 0 0"]);
+            assert_eq!(server.send(CH, declare("d", durable())), ["declare-ok d 0 0"]);
             server.send(CH, declare("t", QueueOptions::default())).remove(0)
         })
     });
@@ -59,15 +65,36 @@ fn a_transient_queue_is_accepted_unless_the_configuration_denies_it() {
                   default, which is permitted):\n    \
                   \"deprecated_features.permit.transient_nonexcl_queues = false\"\nIts use will \
                   not be permit...";
-    assert_eq!(declared[0], [accepted, accepted], "3.10 does not know the setting");
-    assert_eq!(declared[1], [accepted, denied]);
-    assert_eq!(declared[2], [accepted, denied]);
+    let denied_by_default = "CONN 541 50/10 INTERNAL_ERROR - Feature `transient_nonexcl_queues` \
+                             is deprecated.\nBy default, this feature is not permitted \
+                             anymore.\nThe feature will be removed from a future major RabbitMQ \
+                             version, regardless of the configuration; actual version to be \
+                             determined.\nTo...";
+    assert_eq!(declared[0], [accepted; 3], "3.10 does not know the setting");
+    assert_eq!(declared[1], [accepted, denied, accepted]);
+    assert_eq!(declared[2], [denied_by_default, denied_by_default, accepted]);
+}
+
+#[test]
+fn a_queue_that_is_denied_is_refused_before_its_type_is_looked_at() {
+    let feature = DeprecatedFeature::TransientNonexclQueues;
+    let transient = QueueOptions { durable: false, ..quorum() };
+    let refused = [false, true].map(|permits| {
+        let mut options = BrokerOptions::default().with_version(Version::V4_3);
+        if permits {
+            options = options.permit_deprecated(feature);
+        }
+        let mut server = Server::with_options(options);
+        server.send(CH, declare("q", transient.clone())).remove(0)
+    });
+    assert!(refused[0].starts_with("CONN 541 "), "{}", refused[0]);
+    assert!(refused[1].contains("invalid property 'non-durable'"), "{}", refused[1]);
 }
 
 /// Returns what two consumers of a channel get within a limit of 1 that was set with `global`.
 fn within_a_global_limit(options: BrokerOptions) -> Vec<String> {
     let mut server = Server::with_options(options);
-    server.declare("q");
+    server.declare_with("q", durable());
     server.fill("q", 3);
     assert!(server.qos(CH, 1, true).is_empty());
     let mut got = server.consume(CH, "q", "a");
@@ -178,5 +205,27 @@ fn a_publish_is_the_same_in_all_versions() {
         let publish = Publish { properties, ..Publish::new("", "d", "m") };
         assert!(server.send(CH, Method::BasicPublish(publish)).is_empty());
         assert_eq!(server.contents("d"), ["m"]);
+    }
+}
+
+#[test]
+fn a_version_is_found_by_its_name_its_number_or_its_beginning() {
+    for (name, version) in [
+        ("3", Version::V3_10),
+        ("3.10", Version::V3_10),
+        ("4", Version::V4_3),
+        ("4.0", Version::V4_0),
+        ("4.3.6", Version::V4_3),
+        ("RabbitMQ 4.0.5", Version::V4_0),
+        ("rabbitmq", Version::V4_3),
+    ] {
+        assert_eq!(name.parse(), Ok(version), "{name}");
+    }
+    for version in ALL {
+        assert_eq!(version.title().parse(), Ok(version));
+    }
+    for name in ["", "3.1", "4.3.1", "5", "4.", "valkey"] {
+        let error = name.parse::<Version>().unwrap_err().to_string();
+        assert_eq!(error, format!("there is no version {name:?}: try one of 3.10, 4.0, 4.3"));
     }
 }

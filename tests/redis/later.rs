@@ -318,3 +318,47 @@ fn reset_undoes_the_marks_of_a_client_since_7_2() {
         assert_eq!(marks(version), "N", "{version}");
     }
 }
+
+#[test]
+fn a_version_is_found_by_its_name_its_number_or_its_beginning() {
+    for (name, version) in [
+        ("7", Version::Redis7_4),
+        ("7.0", Version::Redis7_0),
+        ("8", Version::Redis8_6),
+        ("8.6.2", Version::Redis8_6),
+        ("redis", Version::Redis8_6),
+        ("Redis-8.2", Version::Redis8_2),
+        ("valkey", Version::Valkey9_1),
+        ("valkey-8", Version::Valkey8_1),
+        ("Valkey 8.0.1", Version::Valkey8_0),
+    ] {
+        assert_eq!(name.parse(), Ok(version), "{name}");
+    }
+    for version in Version::ALL {
+        assert_eq!(version.name().parse(), Ok(*version));
+        assert_eq!(version.title().parse(), Ok(*version));
+    }
+    for name in ["", "9", "7.1", "8.6.1", "valkey-", "valkey9", "valkey-7", "redis-9.1"] {
+        let error = name.parse::<Version>().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("there is no version {name:?}: try")), "{error}");
+    }
+}
+
+#[test]
+fn a_move_between_any_two_versions_says_what_changes() {
+    let has = |to: Version, from: Version, what: &str| {
+        to.changes_since(from).iter().any(|change| change.contains(what))
+    };
+    assert!(has(Version::Redis8_0, Version::Redis7_0, "runs its command again"));
+    // What came and went in between is not mentioned.
+    assert!(has(Version::Redis7_4, Version::Redis7_2, "never had an entry"));
+    assert!(!has(Version::Redis8_0, Version::Redis7_2, "never had an entry"));
+    assert!(has(Version::Valkey8_0, Version::Redis7_4, "No longer: Fields of hashes"));
+    assert!(!has(Version::Valkey9_1, Version::Redis7_4, "No longer: Fields of hashes"));
+    for version in Version::ALL {
+        assert!(version.changes_since(*version).is_empty());
+        let Some(before) = version.before() else { continue };
+        assert_eq!(version.changes_since(before), version.changes());
+        assert_eq!(version.new_commands_since(before), version.new_commands());
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stunt_double::rabbitmq::admin::{Alarm, ApplyTo, Permissions, Policy, UserLimits, VHostLimits};
 use stunt_double::rabbitmq::broker::Broker;
 use stunt_double::rabbitmq::wire::ByteServer;
-use stunt_double::rabbitmq::{BrokerOptions, FieldTable, QueueType, Version};
+use stunt_double::rabbitmq::{BrokerOptions, DeprecatedFeature, FieldTable, QueueType, Version};
 use stunt_double::sim::service::{ByteOutput, ByteService as _, Hangup};
 use stunt_double::{Instant, Site, Stream};
 
@@ -28,7 +28,10 @@ fn server(options: BrokerOptions) -> ByteServer {
 impl Ours {
     /// A broker of this version.
     pub(crate) fn new(version: Version) -> Ours {
-        let options = BrokerOptions::default().with_version(version);
+        // The recordings of 4.3 come from a package that permits transient queues by a patch; the
+        // official server denies them by default.
+        let transient = DeprecatedFeature::TransientNonexclQueues;
+        let options = BrokerOptions::default().with_version(version).permit_deprecated(transient);
         let server = server(options.clone());
         let (sockets, last_words) = (BTreeMap::new(), Vec::new());
         Ours { options, server, now: Instant::ZERO, next: 1, sockets, last_words }

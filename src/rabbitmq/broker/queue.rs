@@ -136,8 +136,8 @@ impl Broker {
             self.check_exchange_access(caller, Access::Write, exchange)?;
         }
         self.check_queue_limit(caller.vhost, &name)?;
-        check_properties_of_type(&vhost_name, &name, kind, &options)?;
         check_transient(&self.options, &options)?;
+        check_properties_of_type(&vhost_name, &name, kind, &options)?;
         let exclusive = options.exclusive;
         let key = self.insert_queue(now, caller.vhost, name, options, connection);
         if exclusive && let Some(owner) = self.connections.get_mut(&connection) {

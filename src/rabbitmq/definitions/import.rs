@@ -2,9 +2,10 @@
 //!
 //! An import adds and never deletes. Existing users, policies, permissions, limits and global
 //! parameters are set to what the file says. An existing exchange, queue or binding that differs
-//! from the file is an error, which names it. (The real server silently keeps the old one.) Names
-//! that begin with `amq.`, the default exchange, and bindings whose ends do not exist are ignored,
-//! as in the server. Everything that was imported before an error stays.
+//! from the file is an error, which names it. (The real server silently keeps the old one.) So is
+//! a queue that its type or the configuration does not allow. (The real server silently skips it.)
+//! Names that begin with `amq.`, the default exchange, and bindings whose ends do not exist are
+//! ignored, as in the server. Everything that was imported before an error stays.
 //!
 //! Source: the server's behaviour on `rabbitmqctl import_definitions`.
 
@@ -47,8 +48,11 @@ impl Broker {
     /// # Errors
     ///
     /// [`DefinitionsError`] names the first object that cannot exist as defined. An existing
-    /// exchange or queue that differs is an error; the real server silently keeps the old one.
-    /// Everything before it stays imported.
+    /// exchange or queue that differs is an error; the real server silently keeps the old one. A
+    /// transient queue is an error where it is
+    /// [denied](crate::rabbitmq::DeprecatedFeature::TransientNonexclQueues); the real server
+    /// silently skips it, and fails at its first binding. Everything before the error stays
+    /// imported.
     pub fn import_definitions(&mut self, now: Instant, definitions: &Definitions) -> Imported {
         definitions.users.iter().flatten().try_for_each(|user| self.import_user(user))?;
         definitions.vhosts.iter().flatten().try_for_each(|vhost| self.import_vhost(vhost))?;
@@ -291,8 +295,8 @@ impl Broker {
         let vhost_name = self.vhost(vhost).name.clone();
         let rules = &self.profile().settings;
         let kind = check_arguments(&vhost_name, name, &options.arguments, rules)?;
-        check_properties_of_type(&vhost_name, name, kind, &options)?;
         check_transient(&self.options, &options)?;
+        check_properties_of_type(&vhost_name, name, kind, &options)?;
         self.insert_queue(now, vhost, name.into(), options, NOBODY);
         Ok(())
     }

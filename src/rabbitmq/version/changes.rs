@@ -28,12 +28,17 @@ pub(super) const TO_4_0: &[&str] = &[
     "A binding of a headers exchange compares numbers exactly: `1` does not match `1.0`.",
     "A stream delivers every message with a delivery mode, keeps the header `CC`, takes dead \
      letters, and settles a rejected delivery without an error.",
+    "A policy can set the time-out of the consumers of its queues: `consumer-timeout`.",
     "The mechanism ANONYMOUS is offered and logs in as the default user.",
     "AMQP 1.0 is served on the same port: the answer to a wrong protocol header is its header.",
 ];
 
 /// The changes that an upgrade to 4.3 brings.
 pub(super) const TO_4_3: &[&str] = &[
+    "A queue that is neither durable nor exclusive is refused: `queue.declare` closes the \
+     connection with 541 `INTERNAL_ERROR`. Make it durable (with `x-expires` if nobody deletes it) \
+     or exclusive, or permit it: `deprecated_features.permit.transient_nonexcl_queues = true`, here \
+     `BrokerOptions::permit_deprecated`.",
     "`basic.nack` and `basic.recover` never count for the delivery limit of a quorum queue: only \
      `basic.reject` and the end of a channel or connection do, so a consumer that nacks a poison \
      message receives it forever.",
@@ -60,4 +65,5 @@ pub(super) const TO_4_3: &[&str] = &[
     "A client must accept frames of at least 8192 bytes.",
     "A body that is longer than its header says closes the connection at once.",
     "Quorum queues can delay returned messages (`x-delayed-retry-type`, `-min`, `-max`).",
+    "A quorum queue and each of its consumers can set their own time-out (`x-consumer-timeout`).",
 ];

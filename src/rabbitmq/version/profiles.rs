@@ -190,7 +190,12 @@ pub(super) const V4_3: Profile = Profile {
     times_out_in_quorum_queues_only: true,
     checks_passive_declarations: true,
     keeps_transient_exchanges: true,
-    denied_by_default: &[DeprecatedFeature::GlobalQos, DeprecatedFeature::QueueMasterLocator],
+    // Debian's package of 4.3.6 permits transient queues by a patch of its own.
+    denied_by_default: &[
+        DeprecatedFeature::TransientNonexclQueues,
+        DeprecatedFeature::GlobalQos,
+        DeprecatedFeature::QueueMasterLocator,
+    ],
     quorum: Quorum {
         moves_rejected_to_end: false,
         buries_last_first: false,

@@ -8,7 +8,7 @@
 //! Source: each was observed on the real servers of these versions.
 
 use super::{
-    FieldSyntax, Hashes, Profile, Sanitizing, SortNumbers, Streams, Version, Versions, Waking,
+    FieldSyntax, Hashes, Profile, Rdb, Sanitizing, SortNumbers, Streams, Version, Versions, Waking,
     XreadLast,
 };
 
@@ -17,12 +17,29 @@ struct Fact {
     holds: fn(&Profile) -> bool,
     /// The news where it begins to hold.
     begins: &'static str,
-    /// The news where it no longer holds.
+    /// The news where it no longer holds. Empty if it still holds wherever it was inherited.
     ends: &'static str,
 }
 
 const fn fact(holds: fn(&Profile) -> bool, begins: &'static str) -> Fact {
     Fact { holds, begins, ends: "" }
+}
+
+const VERSION_11: &str =
+    "RDB files and the payloads of `DUMP` have the version 11: older servers refuse them.";
+const VERSION_12: &str = "RDB files and the payloads of `DUMP` have the version 12: older servers and Valkey refuse them.";
+const VERSION_13: &str = "RDB files and the payloads of `DUMP` have the version 13: older servers and Valkey refuse them.";
+
+impl Fact {
+    /// Returns the sentence about what changes from a version to another one. It is empty if the
+    /// fact ends there, and no version that descends from another has ended it.
+    fn news(&self, from: Version, to: Version) -> Option<&'static str> {
+        match ((self.holds)(from.profile()), (self.holds)(to.profile())) {
+            (false, true) => Some(self.begins),
+            (true, false) => Some(self.ends),
+            (true, true) | (false, false) => None,
+        }
+    }
 }
 
 /// The facts, the most surprising first.
@@ -54,8 +71,22 @@ const FACTS: &[Fact] = &[
     ),
     fact(
         |p| p.product.mode_field == "server_mode",
-        "`INFO` has `server_mode` instead of `redis_mode`, and claims `redis_version:7.2.4`. `HELLO` says `valkey`.",
+        "`INFO` has `server_mode` instead of `redis_mode`, and claims `redis_version:7.2.4`. `HELLO` says `valkey`. With \
+         `extended-redis-compatibility yes` both say that the server is Redis 7.2.4.",
     ),
+    fact(
+        |p| Versions::VALKEY.has(p.version),
+        "Other defaults: `lazyfree-lazy-eviction`, `-expire`, `-server-del`, `-user-del`, `-user-flush` and \
+         `replica-lazy-flush` are `yes`, `repl-backlog-size` is 10 MB.",
+    ),
+    fact(
+        |p| p.rdb.version >= Rdb::FIRST_OF_VALKEY,
+        "RDB files and the payloads of `DUMP` have the version 80, and a file begins with `VALKEY080`. Redis and older \
+         versions of Valkey refuse them; from Redis, only versions up to 11 (Redis 7.2) are read.",
+    ),
+    fact(|p| p.rdb.common >= 11, VERSION_11),
+    fact(|p| p.rdb.common >= 12, VERSION_12),
+    fact(|p| p.rdb.common >= 13, VERSION_13),
     fact(
         |p| p.messages_follow_reply,
         "A message that a RESP3 client causes to itself (a publish, an invalidation) comes after the reply to its command \
@@ -93,11 +124,10 @@ const FACTS: &[Fact] = &[
         "An `XREADGROUP` or `XCLAIM` that finds nothing creates its consumer, with an event.",
     ),
     fact(
-        |p| p.encodings.set_listpack,
-        "Small sets are listpacks (`OBJECT ENCODING`), which keep the order in which members came. Before, they were hash \
-         tables.",
+        |p| p.encodings.set_listpack && p.encodings.list_listpack,
+        "Small sets and lists are listpacks (`OBJECT ENCODING`). Such a set keeps the order in which its members came; \
+         before, it was a hash table.",
     ),
-    fact(|p| p.encodings.list_listpack, "Small lists are listpacks (`OBJECT ENCODING`)."),
     Fact {
         holds: |p| p.arguments.unsubscribe_needs_subscription,
         begins: "A client that listens to nothing cannot `UNSUBSCRIBE`: `NOSUB`.",
@@ -147,19 +177,21 @@ const FACTS: &[Fact] = &[
         |p| p.arguments.xread_last != XreadLast::Refused,
         "`XREAD` takes the id `+`: the last entry.",
     ),
-    fact(
-        |p| {
+    Fact {
+        holds: |p| {
             matches!(
                 p.arguments.xread_last,
                 XreadLast::BeforeLastId | XreadLast::BeforeLastIdOrZero
             )
         },
-        "`XREAD` with the id `+` reads nothing when the stream's last entry was deleted.",
-    ),
-    fact(
-        |p| p.arguments.xread_last == XreadLast::BeforeLastId,
-        "`XREAD` refuses the id `+` for a stream that never had an entry.",
-    ),
+        begins: "`XREAD` with the id `+` reads nothing when the stream's last entry was deleted.",
+        ends: "`XREAD` with the id `+` reads the last entry that is left when the stream's last one was deleted.",
+    },
+    Fact {
+        holds: |p| p.arguments.xread_last == XreadLast::BeforeLastId,
+        begins: "`XREAD` refuses the id `+` for a stream that never had an entry.",
+        ends: "`XREAD` takes the id `+` for a stream that never had an entry, too.",
+    },
     fact(
         |p| p.arguments.client_list_filters,
         "`CLIENT LIST` takes the filters of `CLIENT KILL`, and both take several ids.",
@@ -201,11 +233,11 @@ const FACTS: &[Fact] = &[
     fact(|p| p.arguments.sort_numbers == SortNumbers::Decimal, "`SORT` refuses an empty element."),
     fact(
         |p| p.encodings.zadd_counts_members,
-        "The number of members that `ZADD` names decides the encoding of the set, whether it adds them or not.",
+        "The number of members that `ZADD` names decides the encoding of the sorted set, whether it adds them or not.",
     ),
     fact(
         |p| p.encodings.zadd_measures_members,
-        "The longest member that `ZADD` names decides it too.",
+        "The longest member that `ZADD` names decides the encoding of the sorted set, too, whether it is added or not.",
     ),
     fact(
         |p| p.encodings.embedding.beside_key,
@@ -305,11 +337,39 @@ const FACTS: &[Fact] = &[
     ),
     fact(
         |p| p.texts.missing_position_is_named,
-        "The error of a place that is missing (`GEOSEARCH FROMMEMBER`) names the member.",
+        "The error of `GEOSEARCH FROMMEMBER` names the member that is missing.",
     ),
     fact(
         |p| p.texts.refusal_in_multi_names_command,
-        "The error of a command that no transaction takes names the command.",
+        "The error of a command that a transaction refuses (`WATCH` within `MULTI`) names the command.",
+    ),
+    Fact {
+        holds: |p| p.full_refuses_queueing,
+        begins: "A server that is out of memory refuses to queue any command of a transaction: `OOM`.",
+        ends: "A server that is out of memory (`maxmemory`) queues the commands of a transaction that need no more. Before, \
+               it answered `OOM` to each of them, so that `EXEC` failed.",
+    },
+    Fact {
+        holds: |p| p.renames_are_uses,
+        begins: "`RENAME` is a use of the key, for `OBJECT IDLETIME` and for the eviction.",
+        ends: "`RENAME` is no use of the key any more: `OBJECT IDLETIME` goes on, and the eviction takes the key earlier.",
+    },
+    fact(
+        |p| p.event_classes.contains('o'),
+        "`notify-keyspace-events` takes the classes `o` (the event `overwritten`: a key got another value) and `c` \
+         (`type_changed`: one of another type). They are not part of `A`.",
+    ),
+    fact(
+        |p| p.hides_commands,
+        "Before a login, a command that does not exist or has a wrong number of arguments is `NOAUTH`, too.",
+    ),
+    fact(
+        |p| p.arguments.client_takes_more,
+        "`CLIENT UNBLOCK` and `CLIENT PAUSE` ignore further arguments. Before, they refused them.",
+    ),
+    fact(
+        |p| p.texts.hello_names_protocol,
+        "The error of `HELLO` before a login names the protocol: `HELLO <proto> AUTH <user> <pass>`.",
     ),
     fact(
         |p| p.texts.unknown_command_has_no_tail,
@@ -355,12 +415,29 @@ impl Version {
     #[must_use]
     pub fn changes(self) -> Vec<&'static str> {
         let Some(before) = self.before() else { return Vec::new() };
-        let changed =
-            |fact: &Fact| match ((fact.holds)(before.profile()), (fact.holds)(self.profile())) {
-                (false, true) => Some(fact.begins),
-                (true, false) => Some(fact.ends),
-                _ => None,
-            };
-        FACTS.iter().filter_map(changed).collect()
+        FACTS.iter().filter_map(|fact| fact.news(before, self)).collect()
+    }
+
+    /// The changes that applications meet with a move to this version from another one: an
+    /// upgrade, a downgrade, or a change of product. This compares the two versions, so a change
+    /// that a later version took back is not among them. A sentence begins with `No longer:` if it
+    /// is about something that only the other version does.
+    ///
+    /// ```
+    /// use stunt_double::redis::Version;
+    ///
+    /// let changes = Version::Valkey9_1.changes_since(Version::Redis7_4);
+    /// assert!(changes.iter().any(|change| change.contains("server_mode")));
+    /// // Commands that are gone are those that the older version has in addition.
+    /// assert!(Version::Valkey8_1.new_commands_since(Version::Redis7_2).contains(&"commandlog"));
+    /// assert!(Version::Redis7_4.new_commands_since(Version::Valkey8_1).contains(&"hexpire"));
+    /// ```
+    #[must_use]
+    pub fn changes_since(self, other: Version) -> Vec<String> {
+        let sentence = |fact: &Fact| match fact.news(other, self)? {
+            "" => Some(format!("No longer: {}", fact.begins)),
+            news => Some(news.to_owned()),
+        };
+        FACTS.iter().filter_map(sentence).collect()
     }
 }

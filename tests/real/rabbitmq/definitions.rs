@@ -2,9 +2,9 @@
 
 use super::node::Node;
 use serde_json::Value;
-use stunt_double::rabbitmq::BrokerOptions;
 use stunt_double::rabbitmq::broker::Broker;
 use stunt_double::rabbitmq::definitions::Definitions;
+use stunt_double::rabbitmq::{BrokerOptions, DeprecatedFeature};
 use stunt_double::{Instant, Site, Stream};
 
 const TOPOLOGY: &str = include_str!("../../../examples/definitions/topology.json");
@@ -58,7 +58,10 @@ fn assert_same(ours: &str, real: &str) {
 fn both_brokers_export_the_same_definitions() {
     let Some(node) = Node::start() else { return };
     let names = Stream::calm(Site::new("definitions.names"), 0);
-    let mut broker = Broker::new(BrokerOptions::default().with_version(node.version()), names);
+    // The node permits them, too: the topology has one.
+    let transient = DeprecatedFeature::TransientNonexclQueues;
+    let options = BrokerOptions::default().with_version(node.version());
+    let mut broker = Broker::new(options.permit_deprecated(transient), names);
     let real = through_the_real_one(&node, TOPOLOGY);
     let ours = through_ours(&mut broker, TOPOLOGY);
     assert_same(&ours, &real);

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
-use stunt_double::rabbitmq::Version;
+use stunt_double::rabbitmq::{BrokerOptions, DeprecatedFeature, Version};
 
 /// Number of attempts to connect before the node counts as not starting.
 const TRIES: u32 = 600;
@@ -88,7 +88,10 @@ impl Node {
         setting.prepare().map_err(|why| format!("no folder for a node: {why}"))?;
         // First, or the other processes would start one that nobody stops.
         let mut epmd = setting.spawn_epmd()?;
-        let started = setting.version().and_then(|version| Ok((version, setting.spawn_beam()?)));
+        let started = setting.version().and_then(|version| {
+            setting.permit_transient_queues(version)?;
+            Ok((version, setting.spawn_beam()?))
+        });
         let (version, beam) = match started {
             Ok(started) => started,
             Err(why) => {
@@ -176,6 +179,27 @@ impl Setting {
             self.port
         );
         std::fs::write(self.folder.join("rabbitmq.conf"), settings)
+    }
+
+    /// Permits queues that are neither durable nor exclusive, which most conversations declare.
+    ///
+    /// The official 4.3 denies them by default. Debian's package has a patch that permits them, so
+    /// without the setting the comparison would depend on where the server comes from. Versions
+    /// that do not know the setting would not start with it.
+    fn permit_transient_queues(&self, version: Version) -> Result<(), String> {
+        let denied = !BrokerOptions::default()
+            .with_version(version)
+            .permits(DeprecatedFeature::TransientNonexclQueues);
+        if !denied {
+            return Ok(());
+        }
+        let file = self.folder.join("rabbitmq.conf");
+        let append = || -> std::io::Result<()> {
+            let settings = std::fs::read_to_string(&file)?;
+            let setting = "deprecated_features.permit.transient_nonexcl_queues = true\n";
+            std::fs::write(&file, settings + setting)
+        };
+        append().map_err(|why| format!("no configuration for a node: {why}"))
     }
 
     /// A command that knows only this node.

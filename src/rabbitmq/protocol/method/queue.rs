@@ -30,9 +30,27 @@ pub struct QueueOptions {
     /// | `x-max-priority` | levels above 0, at most 255 | classic |
     /// | `x-single-active-consumer` | a boolean | classic, quorum |
     /// | `x-delivery-limit` | how often a message may be returned | quorum |
+    /// | `x-consumer-timeout` | milliseconds for which a consumer may hold a delivery | quorum, since 4.3 |
+    /// | `x-delayed-retry-type` | `all`, `failed`, `returned`: the messages that come back later | quorum, since 4.3 |
+    /// | `x-delayed-retry-min`, `x-delayed-retry-max` | milliseconds before they do: see below | quorum, since 4.3 |
     /// | `x-max-age` | an age such as `7D` | stream |
     /// | `x-stream-max-segment-size-bytes` | bytes | stream |
     /// | `x-queue-mode`, `x-queue-version`, `x-max-in-memory-length`, … | checked, and without effect here | |
+    ///
+    /// *Delayed retries.* With `x-delayed-retry-type` and `x-delayed-retry-min`, a message that
+    /// comes back waits before it is ready again. `failed` delays messages that come back by
+    /// `basic.reject` or because their channel or connection has ended; `returned` delays those
+    /// that come back by `basic.nack` or `basic.recover`; `all` delays both. The delay is
+    /// `x-delayed-retry-min` times the number of failed deliveries (but at least by 1), up to
+    /// `x-delayed-retry-max`. By default there is no type, no minimum and no maximum: nothing is
+    /// delayed without the first two, and the delay grows forever without the third. A delayed
+    /// message counts for the length limit, but it is not ready.
+    ///
+    /// *Time-outs.* An `x-consumer-timeout` of the consumer
+    /// ([`ConsumeOptions`](crate::rabbitmq::ConsumeOptions)) goes before that of the queue, and
+    /// that before [`BrokerOptions`](crate::rabbitmq::BrokerOptions::with_consumer_timeout). The
+    /// queue cancels a consumer that is late, and takes its messages back. Since 4.0 a policy can
+    /// set `consumer-timeout`; in 4.0 it closes the channel, and classic queues have it, too.
     ///
     /// Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>.
     pub arguments: FieldTable,

@@ -14,8 +14,13 @@ impl Version {
     /// ```
     #[must_use]
     pub fn new_commands(self) -> Vec<&'static str> {
-        let Some(before) = self.before() else { return Vec::new() };
-        let known = names(before);
+        self.before().map(|before| self.new_commands_since(before)).unwrap_or_default()
+    }
+
+    /// The commands and subcommands that this version has and another one has not.
+    #[must_use]
+    pub fn new_commands_since(self, other: Version) -> Vec<&'static str> {
+        let known = names(other);
         names(self).into_iter().filter(|name| !known.contains(name)).collect()
     }
 }
