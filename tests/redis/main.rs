@@ -45,5 +45,6 @@ mod support;
 mod tracking;
 mod transactions;
 mod traps;
+mod versions;
 mod watchers;
 mod world;

@@ -1,0 +1,122 @@
+//! Facts of versions that a conversation with one client does not show: files, events of
+//! replacements, ages, replicas.
+
+use crate::support::{Rig, sent};
+use stunt_double::redis::server::Server;
+use stunt_double::redis::{ServerOptions, Version};
+use stunt_double::{Instant, Site, Stream};
+
+fn server(version: Version) -> Server {
+    let options = ServerOptions::default().with_version(version);
+    Server::new(options, Stream::calm(Site::new("test.versions"), 0))
+}
+
+/// Returns whether a version reads the file of another.
+fn reads(version: Version, of: Version) -> bool {
+    server(version).load_rdb(Instant::ZERO, &server(of).to_rdb()).is_ok()
+}
+
+#[test]
+fn files_begin_as_those_of_the_version_and_name_the_product() {
+    for &version in Version::ALL {
+        let file = server(version).to_rdb();
+        let head: &[u8] = match version {
+            Version::Redis7_0 => b"REDIS0010",
+            Version::Redis7_4 | Version::Redis8_0 | Version::Redis8_2 => b"REDIS0012",
+            Version::Redis8_6 => b"REDIS0013",
+            Version::Valkey9_1 => b"VALKEY080",
+            _ => b"REDIS0011",
+        };
+        assert!(file.starts_with(head), "{version}");
+        let field: &[u8] =
+            if version.to_string().starts_with("valkey") { b"valkey-ver" } else { b"redis-ver" };
+        assert!(file.windows(field.len()).any(|part| part == field), "{version}");
+    }
+}
+
+/// Redis reads all that is older; Valkey 9 neither reads what Redis wrote since 7.4, nor does Redis
+/// read what Valkey 9 writes.
+#[test]
+fn a_version_reads_the_files_of_those_it_descends_from() {
+    for &of in Version::ALL {
+        assert!(reads(of, of), "{of}");
+        let is_common = matches!(
+            of,
+            Version::Redis7_0 | Version::Redis7_2 | Version::Valkey8_0 | Version::Valkey8_1
+        );
+        assert_eq!(reads(Version::Redis8_6, of), of != Version::Valkey9_1, "{of}");
+        assert_eq!(reads(Version::Valkey9_1, of), is_common || of == Version::Valkey9_1, "{of}");
+        assert_eq!(reads(Version::Redis7_0, of), of == Version::Redis7_0, "{of}");
+    }
+}
+
+/// Returns the events of a line, with their keys.
+fn events(rig: &mut Rig, line: &str) -> Vec<String> {
+    rig.say(1, line);
+    let told = rig.told(2).into_iter();
+    let event = |told: String| {
+        let words: Vec<&str> = told.split('"').collect();
+        format!("{} {}", words[5].trim_start_matches("__keyevent@0__:"), words[7])
+    };
+    told.map(event).collect()
+}
+
+#[test]
+fn values_that_replace_others_raise_events_since_8_2() {
+    let mut rig = Rig::with(ServerOptions::default().with_version(Version::Redis8_2));
+    rig.say(1, "CONFIG SET notify-keyspace-events AEoc");
+    rig.say(2, "PSUBSCRIBE __keyevent@0__:*");
+    assert_eq!(events(&mut rig, "SET a 1"), ["set a"]);
+    assert_eq!(events(&mut rig, "SET a 2"), ["overwritten a", "set a"]);
+    assert_eq!(events(&mut rig, "MSET a 3 b 1"), ["overwritten a", "set a", "set b"]);
+    assert_eq!(events(&mut rig, "APPEND a x"), ["append a"]);
+    events(&mut rig, "SADD s a b");
+    let stored = ["overwritten a", "type_changed a", "sunionstore a"];
+    assert_eq!(events(&mut rig, "SUNIONSTORE a s"), stored);
+    let renamed = ["rename_from b", "rename_to a", "overwritten a", "type_changed a"];
+    assert_eq!(events(&mut rig, "RENAME b a"), renamed);
+    let copied = ["copy_to a", "overwritten a", "type_changed a"];
+    assert_eq!(events(&mut rig, "COPY s a REPLACE"), copied);
+    assert_eq!(events(&mut rig, "RENAME a new"), ["rename_from a", "rename_to new"]);
+}
+
+#[test]
+fn only_writes_are_uses_under_a_policy_of_8_6() {
+    for (policy, idle) in [("allkeys-lru", "0"), ("allkeys-lrm", "10"), ("volatile-lrm", "10")] {
+        let mut rig = Rig::with(ServerOptions::default().with_version(Version::Redis8_6));
+        rig.say(1, &format!("CONFIG SET maxmemory-policy {policy}"));
+        rig.say(1, "SET k v");
+        rig.pass_ms(10_000);
+        rig.say(1, "GET k");
+        assert_eq!(rig.say(1, "OBJECT IDLETIME k"), idle, "{policy}");
+        rig.say(1, "APPEND k w");
+        assert_eq!(rig.say(1, "OBJECT IDLETIME k"), "0", "{policy}");
+    }
+}
+
+/// By default Valkey frees what it removes in a thread of its own.
+#[test]
+fn replicas_of_valkey_are_told_to_unlink() {
+    let lines = ["SET k v", "GETEX k EXAT 1"];
+    assert_eq!(sent(Version::Redis8_0, &lines), ["SET k v", "DEL k"]);
+    assert_eq!(sent(Version::Valkey8_0, &lines), ["SET k v", "UNLINK k"]);
+}
+
+#[test]
+fn passwords_of_valkey_are_not_in_the_slow_log() {
+    let mut rig = Rig::with(ServerOptions::default().with_version(Version::Valkey8_0));
+    rig.say(1, "CONFIG SET slowlog-log-slower-than 0");
+    rig.say(1, "CONFIG SET primaryauth secret");
+    let log = rig.say(1, "SLOWLOG GET");
+    assert!(log.contains("primaryauth") && !log.contains("secret"), "{log}");
+}
+
+#[test]
+fn a_valkey_may_say_that_it_is_the_redis_it_descends_from() {
+    let mut rig = Rig::with(ServerOptions::default().with_version(Version::Valkey9_1));
+    assert!(rig.say(1, "HELLO 3").contains("valkey"));
+    rig.say(1, "CONFIG SET extended-redis-compatibility yes");
+    let hello = rig.say(1, "HELLO 3");
+    assert!(hello.contains("redis") && hello.contains("7.2.4"), "{hello}");
+    assert!(rig.say(1, "INFO server").contains("redis_mode:standalone"));
+}
