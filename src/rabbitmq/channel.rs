@@ -16,7 +16,7 @@ pub(crate) mod unacked;
 use crate::Instant;
 use crate::rabbitmq::channel::confirm::Confirms;
 use crate::rabbitmq::channel::reply_to::ReplyConsumer;
-use crate::rabbitmq::channel::transaction::Transaction;
+use crate::rabbitmq::channel::transaction::{Settled, Transaction};
 use crate::rabbitmq::channel::unacked::{Unacked, UnackedTable};
 use crate::rabbitmq::key::{ConsumerKey, QueueKey, Stored, marker};
 use crate::rabbitmq::protocol::id::ChannelId;
@@ -68,6 +68,13 @@ impl Stored for Channel {
 }
 
 impl Channel {
+    /// Has outstanding again what a transaction had settled.
+    pub(crate) fn take_back(&mut self, settled: Vec<Settled>) {
+        for Settled { taken, since, .. } in settled.into_iter().rev() {
+            self.unacked.restore(taken, since);
+        }
+    }
+
     pub(crate) fn new(id: ChannelId) -> Channel {
         Channel {
             id,

@@ -64,7 +64,11 @@ impl Broker {
             transaction.committing.get_or_insert_with(Confirms::new);
             broker.outputs.begin(caller.id);
             for pending in publishes {
-                broker.publish_pending(now, caller, pending)?;
+                if let Err(fault) = broker.publish_pending(now, caller, pending) {
+                    // Nothing is settled: the channel ends, and returns what it holds.
+                    broker.channel_mut(caller.channel).take_back(settled);
+                    return Err(fault);
+                }
             }
             for Settled { how, taken, .. } in settled {
                 broker.settle(now, caller.channel, taken, how);
@@ -215,9 +219,7 @@ impl Broker {
             let transaction = transaction_of(channel)?;
             let publishes = std::mem::take(&mut transaction.publishes);
             let settled = std::mem::take(&mut transaction.settled);
-            for Settled { taken, since, .. } in settled.into_iter().rev() {
-                channel.unacked.restore(taken, since);
-            }
+            channel.take_back(settled);
             for Pending { message, story, .. } in publishes {
                 broker.tell_of_held(story, &message, Fate::RolledBack);
             }

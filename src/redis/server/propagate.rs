@@ -104,7 +104,12 @@ impl Server {
         let made = match streams::effects(db, command.name, args, &before.groups, reply) {
             Some(made) => made,
             None => {
-                let lazily = self.expires_lazily();
+                // `SPOP` removes the key by itself; others remove one that has expired.
+                let parameter = match command.name {
+                    "spop" => "lazyfree-lazy-server-del",
+                    _ => "lazyfree-lazy-expire",
+                };
+                let lazily = self.word(parameter) == Some("yes");
                 rewrite::effects(db, command.name, args, reply, lazily)
             }
         };

@@ -99,6 +99,7 @@ impl Place<'_> {
 
     /// Compares the case of a seed, and reports it if it differs.
     fn look_at(&self, seed: u64, theme: Option<&str>, tally: &Tally) {
+        let _told_if_it_panics = Looked(seed);
         let case = drawn(seed, theme);
         match self.compare(&case, AGAIN) {
             Verdict::Same => {}
@@ -121,6 +122,17 @@ impl Place<'_> {
                 );
                 tally.different.fetch_add(1, Relaxed);
             }
+        }
+    }
+}
+
+/// The seed of the case that a thread looks at.
+struct Looked(u64);
+
+impl Drop for Looked {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("seed {} panics", self.0);
         }
     }
 }

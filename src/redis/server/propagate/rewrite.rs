@@ -83,7 +83,7 @@ pub(super) fn effects(
         | "hpexpireat" | "hgetex" | "hsetex" | "hgetdel" => {
             fields::effects(db, command, args, reply)
         }
-        "spop" => spop(db, key, reply),
+        "spop" => spop(db, key, reply, removal),
         "restore" => restore(args, db.stored(key).is_some(), expiry()),
         "xadd" => vec![xadd(db, args, reply)],
         "xtrim" => vec![trimmed(db, args, words(args), args.len())],
@@ -150,14 +150,14 @@ fn msetex(db: &Database, args: Args<'_>) -> Vec<Sds> {
     words
 }
 
-fn spop(db: &Database, key: &[u8], reply: Option<&Reply>) -> Effects {
+fn spop(db: &Database, key: &[u8], reply: Option<&Reply>, removal: &[u8]) -> Effects {
     let remove = |member: &Reply| {
         let member = member.as_bytes().unwrap_or_default();
         words(&[b"SREM", key, member])
     };
     match reply {
         Some(Reply::Bulk(_)) => reply.into_iter().map(remove).collect(),
-        Some(_) if db.stored(key).is_none() => vec![words(&[b"DEL", key])],
+        Some(_) if db.stored(key).is_none() => vec![words(&[removal, key])],
         Some(reply) => reply.as_array().unwrap_or_default().iter().map(remove).collect(),
         None => Vec::new(),
     }

@@ -2,7 +2,7 @@
 //!
 //! Source: `CONFIG GET *` of the real servers.
 
-use super::parameters::{Effect, INT, LONG, NOT_MODELLED, Parameter};
+use super::parameters::{Effect, INT, LONG, NOT_MODELLED, Parameter, SIGNED};
 use super::setting;
 use super::validate::{self, Form};
 use crate::redis::version::{Version, Versions, default_since};
@@ -33,11 +33,11 @@ pub(super) const LATER: &[Parameter] = &[
     later("cluster-announce-client-tls-port", "0", Integer(0, 65_535), Inert, Versions::VALKEY_9_1),
     later("cluster-announce-human-nodename", "", Special(validate::node_name), Inert, Versions::SINCE_7_2),
     later("cluster-blacklist-ttl", "60", Integer(i64::MIN, LONG), Inert, Versions::VALKEY),
-    later("cluster-compatibility-sample-ratio", "0", Integer(0, LONG), Inert, Versions::REDIS_SINCE_8_0),
+    later("cluster-compatibility-sample-ratio", "0", Integer(0, 100), Inert, Versions::REDIS_SINCE_8_0),
     later("cluster-config-save-behavior", "sync", OneOf(&["sync", "best-effort"]), Inert, Versions::VALKEY_9_1),
     later("cluster-databases", "1", Immutable, Inert, Versions::VALKEY_9_1),
     later("cluster-manual-failover-timeout", "5000", Integer(1, INT), Inert, Versions::VALKEY_SINCE_8_1),
-    later("cluster-slot-migration-handoff-max-lag-bytes", "1048576", Integer(0, LONG), Inert, Versions::REDIS_8_6),
+    later("cluster-slot-migration-handoff-max-lag-bytes", "1048576", Memory(0, SIGNED), Inert, Versions::REDIS_8_6),
     later("cluster-slot-migration-log-max-len", "1000", Integer(0, LONG), Inert, Versions::VALKEY_9_1),
     later("cluster-slot-migration-write-pause-timeout", "10000", Integer(0, LONG), Inert, Versions::REDIS_8_6),
     later("cluster-slot-stats-enabled", "no", YesNo, Inert, Versions::SINCE_8_2),
@@ -48,16 +48,16 @@ pub(super) const LATER: &[Parameter] = &[
     later("commandlog-request-larger-than", "1048576", Integer(-1, LONG), Inert, Versions::VALKEY_SINCE_8_1),
     later("commandlog-slow-execution-max-len", "128", Integer(0, LONG), Alias("slowlog-max-len"), Versions::VALKEY_SINCE_8_1),
     later("dual-channel-replication-enabled", "no", YesNo, Inert, Versions::VALKEY),
-    later("events-per-io-thread", "2", Integer(0, LONG), Inert, Versions::VALKEY_8_0),
+    later("events-per-io-thread", "2", Integer(0, INT), Inert, Versions::VALKEY_8_0),
     later("extended-redis-compatibility", "no", YesNo, Inert, Versions::VALKEY),
     later("hash-seed", "", Immutable, Inert, Versions::VALKEY_9_1),
     later("hide-user-data-from-log", "no", YesNo, Inert, Versions::SINCE_7_4),
     later("import-mode", "no", YesNo, Inert, Versions::VALKEY_SINCE_8_1),
-    later("key-memory-histograms", "no", YesNo, Inert, Versions::REDIS_8_6),
+    later("key-memory-histograms", "no", YesNo, Fixed("memory tracking cannot be enabled at runtime"), Versions::REDIS_8_6),
     later("locale-collate", "", Special(validate::locale), Inert, Versions::SINCE_7_2),
     later("log-format", "legacy", OneOf(&["legacy", "logfmt"]), Inert, Versions::VALKEY_SINCE_8_1),
     later("log-timestamp-format", "legacy", OneOf(&["legacy", "iso8601", "milliseconds"]), Inert, Versions::VALKEY_SINCE_8_1),
-    later("lookahead", "16", Integer(0, LONG), Inert, Versions::REDIS_8_6),
+    later("lookahead", "16", Integer(1, INT), Inert, Versions::REDIS_8_6),
     later("max-new-connections-per-cycle", "10", Integer(1, 1_000), Inert, Versions::SINCE_7_4),
     later("max-new-tls-connections-per-cycle", "1", Integer(1, 1_000), Inert, Versions::SINCE_7_4),
     later("mptcp", "no", Immutable, Inert, Versions::VALKEY_9_1),
@@ -70,14 +70,14 @@ pub(super) const LATER: &[Parameter] = &[
     later("rdma-port", "0", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
     later("rdma-rx-size", "1048576", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
     later("repl-mptcp", "no", Immutable, Inert, Versions::VALKEY_9_1),
-    later("replica-full-sync-buffer-limit", "0", Integer(0, LONG), Inert, Versions::REDIS_SINCE_8_0),
+    later("replica-full-sync-buffer-limit", "0", Memory(0, SIGNED), Inert, Versions::REDIS_SINCE_8_0),
     later("server-cpulist", "", Immutable, Inert, Versions::SINCE_7_4),
     later("set-max-listpack-entries", "128", Integer(0, LONG), Modelled(&setting::SET_ENTRIES), Versions::SINCE_7_2),
     later("set-max-listpack-value", "64", Integer(0, LONG), Modelled(&setting::SET_VALUE), Versions::SINCE_7_2),
-    later("slot-migration-max-failover-repl-bytes", "0", Memory(0, u64::MAX), Inert, Versions::VALKEY_9_1),
+    later("slot-migration-max-failover-repl-bytes", "0", Special(validate::memory_or_none), Inert, Versions::VALKEY_9_1),
     later("stream-idmp-duration", "100", Integer(1, 86_400), Modelled(&setting::PRODUCER_DURATION), Versions::REDIS_8_6),
     later("stream-idmp-maxsize", "100", Integer(1, 10_000), Modelled(&setting::PRODUCER_NAMES), Versions::REDIS_8_6),
-    later("tls-auth-clients-user", "off", OneOf(&["CN", "URI", "off"]), Inert, Versions::REDIS_8_6_VALKEY_9_1),
+    later("tls-auth-clients-user", "off", OneOf(&["CN", "off"]), Inert, Versions::REDIS_8_6_VALKEY_9_1),
     later("tls-auto-reload-interval", "0", Integer(0, INT), Inert, Versions::VALKEY_9_1),
     later("unixsocketgroup", "", Immutable, Inert, Versions::VALKEY),
     later("vset-force-single-threaded-execution", "no", YesNo, Inert, Versions::REDIS_SINCE_8_2),
@@ -102,12 +102,14 @@ const SHUTDOWN: Form = Flags(&["default", "save", "nosave", "now", "force", "saf
 const FORMS: &[(&str, Form, Versions)] = &[
     ("io-threads", Integer(1, 256), Versions::VALKEY_9_1),
     ("log-format", OneOf(&["legacy", "logfmt", "json"]), Versions::VALKEY_9_1),
-    ("loglevel", OneOf(&["debug", "verbose", "notice", "warning", "nothing"]), Versions::VALKEY_9_1),
+    ("loglevel", OneOf(&["debug", "verbose", "notice", "warning", "nothing"]), Versions::SINCE_7_2),
     ("maxmemory-policy", POLICIES, Versions::REDIS_8_6),
-    ("maxmemory-samples", Integer(1, 64), Versions::VALKEY_9_1),
-    ("repl-diskless-load", OneOf(&["disabled", "on-empty-db", "swapdb", "flush-before-load"]), Versions::VALKEY_9_1),
+    ("maxmemory-samples", Integer(1, 64), Versions::SINCE_7_4),
+    ("repl-diskless-load", OneOf(&["disabled", "on-empty-db", "swapdb", "flush-before-load"]), Versions::REDIS_8_6.and(Versions::VALKEY_SINCE_8_1)),
+    ("cluster-slot-stats-enabled", OneOf(&["no", "yes", "cpu", "net", "mem"]), Versions::REDIS_8_6),
     ("shutdown-on-sigint", SHUTDOWN, Versions::VALKEY_9_1),
     ("shutdown-on-sigterm", SHUTDOWN, Versions::VALKEY_9_1),
+    ("tls-auth-clients-user", OneOf(&["CN", "URI", "off"]), Versions::VALKEY_9_1),
 ];
 
 /// Parameters of 7.0 that some versions no longer have.

@@ -45,7 +45,7 @@ pub(super) const INT: i64 = i32::MAX as i64;
 const INT_MIN: i64 = i32::MIN as i64;
 const UINT: i64 = u32::MAX as i64;
 pub(super) const LONG: i64 = i64::MAX;
-const SIGNED: u64 = i64::MAX as u64;
+pub(super) const SIGNED: u64 = i64::MAX as u64;
 
 const fn row(name: &'static str, default: &'static str, form: Form, effect: Effect) -> Parameter {
     Parameter { name, default, form, effect, versions: Versions::ALL }

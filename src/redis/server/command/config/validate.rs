@@ -113,6 +113,16 @@ pub(super) fn backlog_size(_: &str, value: &str) -> Result<String, String> {
     memory(value, 1, i64::MAX as u64).map(|size| size.max(16_384).to_string())
 }
 
+/// A memory size, or -1.
+pub(super) fn memory_or_none(_: &str, value: &str) -> Result<String, String> {
+    if value == "-1" {
+        return Ok(value.to_owned());
+    }
+    let n = number::parse_memory(value.as_bytes())
+        .ok_or_else(|| "argument must be a memory value".to_owned())?;
+    between(n as i64, -1, i64::MAX).map(|n| n.to_string())
+}
+
 /// A memory size, or a percentage of `maxmemory`.
 pub(super) fn memory_or_percent(_: &str, value: &str) -> Result<String, String> {
     let wrong = || "argument must be a memory or percent value".to_owned();
@@ -238,7 +248,7 @@ pub(super) fn hostname(_: &str, value: &str) -> Result<String, String> {
 }
 
 pub(super) fn node_name(_: &str, value: &str) -> Result<String, String> {
-    if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
+    if value.bytes().any(|byte| b"!#$%&()*+:;<>?@[]^{|}~".contains(&byte)) {
         return Err("Announced human node name contained invalid character".to_owned());
     }
     Ok(value.to_owned())
