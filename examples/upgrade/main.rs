@@ -17,12 +17,12 @@ use std::sync::{Arc, Mutex};
 /// Where a program puts what it got.
 pub(crate) type Got = Arc<Mutex<Option<String>>>;
 
-/// What a check is about, in words.
+/// The subject of a check, in words.
 #[derive(Clone, Copy)]
 pub(crate) struct Words {
     pub(crate) name: &'static str,
     pub(crate) expects: &'static str,
-    /// What to change in a program that fails the check.
+    /// The change that a program needs if it fails the check.
     pub(crate) remedy: &'static str,
 }
 

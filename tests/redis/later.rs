@@ -350,7 +350,7 @@ fn a_move_between_any_two_versions_says_what_changes() {
         to.changes_since(from).iter().any(|change| change.contains(what))
     };
     assert!(has(Version::Redis8_0, Version::Redis7_0, "runs its command again"));
-    // What came and went in between is not mentioned.
+    // Entries that came and went in between are not mentioned.
     assert!(has(Version::Redis7_4, Version::Redis7_2, "never had an entry"));
     assert!(!has(Version::Redis8_0, Version::Redis7_2, "never had an entry"));
     assert!(has(Version::Valkey8_0, Version::Redis7_4, "No longer: Fields of hashes"));

@@ -150,7 +150,7 @@ pub(crate) struct Quorum {
     pub(crate) priorities: Priorities,
 }
 
-/// What a commit does about a publish to a queue that was deleted meanwhile.
+/// The outcome of a commit with a publish to a queue that was deleted meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommitWithoutQueue {
     /// The message goes to the queues that are left.

@@ -133,6 +133,12 @@ impl<'a> ExpiryWords<'a> {
     }
 }
 
+/// Reads a time to wait in whole milliseconds.
+fn whole(millis: &[u8]) -> Result<i64, CommandError> {
+    let wrong = CommandError::text("ERR timeout is not an integer or out of range");
+    number::parse_i64(millis).ok_or(wrong)
+}
+
 /// The rules for times to wait, counted from now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
@@ -165,16 +171,14 @@ impl Timeouts {
 
     /// As [`Timeouts::seconds`], for whole milliseconds.
     pub(crate) fn millis(self, millis: &[u8]) -> Result<Option<Instant>, CommandError> {
-        let millis = number::parse_i64(millis)
-            .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
-        self.deadline(millis)
+        self.deadline(whole(millis)?)
     }
 
     /// Returns the end of a pause of the server for this many milliseconds. One that does not fit
     /// is over at once in 7.0.
     pub(crate) fn pause(self, millis: &[u8]) -> Result<Instant, CommandError> {
-        let fits = number::parse_i64(millis).is_some_and(|millis| millis <= self.longest);
-        let end = self.millis(millis)?.filter(|_| fits);
+        let millis = whole(millis)?;
+        let end = self.deadline(millis)?.filter(|_| millis <= self.longest);
         Ok(end.unwrap_or(self.now))
     }
 

@@ -18,7 +18,7 @@ use crate::redis::value::{Hash, Sds};
 use crate::redis::version::{FieldSyntax, Versions};
 
 const VERSIONS: Versions = Versions::WITH_FIELD_DEADLINES;
-const LATER: Versions = Versions::REDIS_8_0_VALKEY_9_1;
+const LATER: Versions = Versions::REDIS_SINCE_8_0_VALKEY_9_1;
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]

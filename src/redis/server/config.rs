@@ -5,7 +5,7 @@ use super::{EvictionPolicy, ServerOptions};
 use crate::redis::database::EventClasses;
 use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::value::{Limits, Sds};
-use crate::redis::version::Version;
+use crate::redis::version::{Product, REDIS_7_2_4, Version, default_since};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -22,7 +22,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Greatest number of bytes that a client may send ahead (`client-query-buffer-limit`).
     pub(crate) query_buffer_limit: u64,
-    /// Values of parameters that have no effect.
+    /// Values of parameters without a field here; see [`Config::word`].
     pub(crate) inert: IndexMap<&'static str, String, FxBuildHasher>,
     pub(crate) databases: usize,
     pub(crate) port: u16,
@@ -69,6 +69,33 @@ fn inert(options: &ServerOptions) -> IndexMap<&'static str, String, FxBuildHashe
 }
 
 impl Config {
+    /// Returns the number of a parameter that has no field here, or the default of 7.0.
+    pub(crate) fn number(&self, name: &str, default: u64) -> u64 {
+        self.word(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+    }
+
+    /// Returns whether such a parameter is `yes`; in 7.0 it is not by default.
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        self.word(name) == Some("yes")
+    }
+
+    /// Returns the word that such a parameter was set to, or that is its default in this version.
+    /// `None` is the default of 7.0, or nothing.
+    pub(crate) fn word(&self, name: &str) -> Option<&str> {
+        let set = self.inert.get(name).map(String::as_str);
+        let word = set.or_else(|| default_since(name, self.version));
+        word.filter(|value| !value.is_empty())
+    }
+
+    /// Returns what the server says it is: a Valkey says that it is the Redis from which it
+    /// descends, if `extended-redis-compatibility` is set.
+    pub(crate) fn shown_product(&self) -> &'static Product {
+        if self.is_on("extended-redis-compatibility") {
+            return &REDIS_7_2_4;
+        }
+        &self.version.profile().product
+    }
+
     pub(crate) fn new(options: &ServerOptions) -> Config {
         Config {
             version: options.version,

@@ -215,7 +215,7 @@ impl Server {
             return false;
         }
         // A replica's master tells it what to remove.
-        let ignores = self.word("replica-ignore-maxmemory") != Some("no");
+        let ignores = self.config.word("replica-ignore-maxmemory") != Some("no");
         if self.replication.is_replica() && ignores {
             return false;
         }

@@ -109,7 +109,7 @@ impl Server {
                     "spop" => "lazyfree-lazy-server-del",
                     _ => "lazyfree-lazy-expire",
                 };
-                let lazily = self.word(parameter) == Some("yes");
+                let lazily = self.config.is_on(parameter);
                 rewrite::effects(db, command.name, args, reply, lazily)
             }
         };
@@ -155,8 +155,8 @@ impl Server {
                 continue;
             }
             let removed = std::mem::take(&mut self.databases[index].observers.removed);
-            let evicts_lazily = self.word("lazyfree-lazy-eviction") == Some("yes");
-            let expires_lazily = self.expires_lazily();
+            let evicts_lazily = self.config.is_on("lazyfree-lazy-eviction");
+            let expires_lazily = self.config.is_on("lazyfree-lazy-expire");
             let removal = |lazily: bool| Sds::from(if lazily { "UNLINK" } else { "DEL" });
             let rules = &self.databases[index].profile.fields;
             let made = removed.into_iter().flat_map(|removed| match removed {
@@ -189,10 +189,6 @@ impl Server {
         if let Some(session) = self.sessions.get_mut(&client) {
             session.written = offset;
         }
-    }
-
-    fn expires_lazily(&self) -> bool {
-        self.word("lazyfree-lazy-expire") == Some("yes")
     }
 
     /// Sends the effects of a step.

@@ -27,7 +27,6 @@ use crate::redis::database::digest;
 use crate::redis::database::sha1::sha1;
 use crate::redis::rdb::write_command;
 use crate::redis::value::Sds;
-use crate::redis::version::{Product, REDIS_7_2_4, default_since};
 use crate::time::{Instant, earlier};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -323,34 +322,12 @@ const ROUND: Duration = Duration::from_secs(1);
 const QUICK_ROUND: Duration = Duration::from_millis(100);
 
 impl Server {
-    /// Returns the value of a parameter of the configuration that has no other effect.
-    pub(crate) fn parameter(&self, name: &str, default: u64) -> u64 {
-        self.word(name).and_then(|value| value.parse().ok()).unwrap_or(default)
-    }
-
-    /// Returns the word that such a parameter was set to, or that its version sets it to. `None` is
-    /// the default of 7.0, or nothing.
-    pub(crate) fn word(&self, name: &str) -> Option<&str> {
-        let set = self.config.inert.get(name).map(String::as_str);
-        let word = set.or_else(|| default_since(name, self.config.version));
-        word.filter(|value| !value.is_empty())
-    }
-
-    /// Returns what the server says it is: a Valkey says that it is the Redis from which it
-    /// descends, if `extended-redis-compatibility` is set.
-    pub(crate) fn shown_product(&self) -> &'static Product {
-        match self.word("extended-redis-compatibility") {
-            Some("yes") => &REDIS_7_2_4,
-            Some(_) | None => &self.profile().product,
-        }
-    }
-
     pub(crate) fn backlog_limit(&self) -> usize {
-        usize::try_from(self.parameter("repl-backlog-size", 1_048_576)).unwrap_or(usize::MAX)
+        usize::try_from(self.config.number("repl-backlog-size", 1_048_576)).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn replication_timeout(&self) -> Duration {
-        Duration::from_secs(self.parameter("repl-timeout", 60))
+        Duration::from_secs(self.config.number("repl-timeout", 60))
     }
 
     /// Begins to keep the history.

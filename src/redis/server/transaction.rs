@@ -67,7 +67,7 @@ impl Server {
         let flags = self.flags_of(command, args);
         let session = self.sessions.get_mut(&client).expect("the caller has a session");
         let Some(multi) = &mut session.multi else { return false };
-        // What will not run is not kept.
+        // Commands that will not run are not kept.
         if !multi.failed {
             let request: Request = args.iter().map(|arg| Sds::new(arg)).collect();
             multi.flags |= flags;

@@ -119,7 +119,7 @@ const fn valkey(number: &'static str, compiler: &'static str) -> Product {
     }
 }
 
-/// What Valkey descends from, and says that it is if it is asked to.
+/// The Redis from which Valkey descends, and which it says that it is if it is asked to.
 pub(crate) const REDIS_7_2_4: Product = redis("7.2.4", "12.2.0");
 
 pub(super) const REDIS_7_2: Profile = Profile {

@@ -18,7 +18,7 @@ impl Versions {
     pub(crate) const REDIS_SINCE_7_4: Versions =
         Versions(Versions::SINCE_7_2.0 & !Versions::VALKEY.0 & !(1 << Version::Redis7_2 as u16));
     /// Redis since 7.4, and Valkey, which took the same changes.
-    pub(crate) const SINCE_7_4: Versions = Versions::REDIS_SINCE_7_4.and(Versions::VALKEY);
+    pub(crate) const SINCE_7_4: Versions = Versions::REDIS_SINCE_7_4.or(Versions::VALKEY);
     pub(crate) const REDIS_SINCE_8_0: Versions =
         Versions::of(&[Version::Redis8_0, Version::Redis8_2, Version::Redis8_6]);
     pub(crate) const REDIS_SINCE_8_2: Versions =
@@ -29,13 +29,13 @@ impl Versions {
         Versions::of(&[Version::Valkey8_1, Version::Valkey9_1]);
     pub(crate) const VALKEY_9_1: Versions = Versions::of(&[Version::Valkey9_1]);
     /// Redis since 8.2, and Valkey.
-    pub(crate) const SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2.and(Versions::VALKEY);
+    pub(crate) const SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2.or(Versions::VALKEY);
     /// Where fields of hashes have deadlines.
     pub(crate) const WITH_FIELD_DEADLINES: Versions =
-        Versions::REDIS_SINCE_7_4.and(Versions::VALKEY_9_1);
-    pub(crate) const REDIS_8_0_VALKEY_9_1: Versions =
-        Versions::REDIS_SINCE_8_0.and(Versions::VALKEY_9_1);
-    pub(crate) const REDIS_8_6_VALKEY_9_1: Versions = Versions::REDIS_8_6.and(Versions::VALKEY_9_1);
+        Versions::REDIS_SINCE_7_4.or(Versions::VALKEY_9_1);
+    pub(crate) const REDIS_SINCE_8_0_VALKEY_9_1: Versions =
+        Versions::REDIS_SINCE_8_0.or(Versions::VALKEY_9_1);
+    pub(crate) const REDIS_8_6_VALKEY_9_1: Versions = Versions::REDIS_8_6.or(Versions::VALKEY_9_1);
 
     const fn of(versions: &[Version]) -> Versions {
         let (mut bits, mut at) = (0, 0);
@@ -46,8 +46,8 @@ impl Versions {
         Versions(bits)
     }
 
-    /// Returns the versions of both sets.
-    pub(crate) const fn and(self, other: Versions) -> Versions {
+    /// Returns the versions that are in either set.
+    pub(crate) const fn or(self, other: Versions) -> Versions {
         Versions(self.0 | other.0)
     }
 

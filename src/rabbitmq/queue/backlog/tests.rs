@@ -66,7 +66,7 @@ fn interleaved_returns_come_out_in_order() {
 fn a_long_backlog_keeps_its_order() {
     let mut backlog = backlog(3 * PAGE as u64);
     assert!(backlog.has_pages());
-    // What comes back late is younger than the line, and older than the pages behind it.
+    // Messages that come back late are younger than the line, and older than the pages behind it.
     let mut held: Vec<Entry> = (0..PAGE + 10).map(|_| backlog.pop().unwrap()).collect();
     let late = held.split_off(PAGE / 2);
     backlog.restore(held);

@@ -98,7 +98,7 @@ fn client_capa(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
 /// `ON | OFF`: the client copies keys from another server. It is shown, and has no other effect.
 fn client_import_source(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let (on, off) = (is(args[2], "on"), is(args[2], "off"));
-    if !off && server.word("import-mode") != Some("yes") {
+    if !off && !server.config.is_on("import-mode") {
         return Err(CommandError::text("ERR Server is not in import mode"));
     }
     if !on && !off {
@@ -224,7 +224,7 @@ fn later_fields(version: Version, session: &Session) -> (String, String, String)
     if fits(Versions::REDIS_SINCE_8_0) {
         more += " io-thread=0";
     }
-    if fits(Versions::REDIS_SINCE_8_2.and(Versions::VALKEY)) {
+    if fits(Versions::SINCE_8_2) {
         more += " tot-net-in=0 tot-net-out=0 tot-cmds=0";
     }
     (capa, watch, more)
@@ -258,12 +258,7 @@ fn client_list(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
             [word, rest @ ..] if is(word, "id") && !rest.is_empty() => {
                 let parsed: Option<BTreeSet<i64>> =
                     rest.iter().map(|id| number::parse_i64(id)).collect();
-                let wrong = if rules.client_ids_are_syntax {
-                    CommandError::Syntax
-                } else {
-                    CommandError::text("ERR Invalid client ID")
-                };
-                Filter::ids(parsed.ok_or(wrong)?)
+                Filter::ids(parsed.ok_or(CommandError::text("ERR Invalid client ID"))?)
             }
             _ => return Err(CommandError::Syntax),
         }

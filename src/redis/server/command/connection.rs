@@ -109,7 +109,7 @@ fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let version = if protocol == Protocol::Resp3 { 3 } else { 2 };
     let mode = if server.sentinel.is_some() { "sentinel" } else { "standalone" };
     let role = if server.replication.is_replica() { "replica" } else { "master" };
-    let product = server.shown_product();
+    let product = server.config.shown_product();
     let mut fields = vec![
         (text("server"), text(product.name)),
         (text("version"), text(product.number)),

@@ -274,16 +274,16 @@ impl Server {
     fn greet(&mut self) {
         let mut commands: Vec<Vec<Sds>> = Vec::new();
         commands.push(vec!["PING".into()]);
-        if let Some(password) = self.word("masterauth") {
+        if let Some(password) = self.config.word("masterauth") {
             let mut auth: Vec<Sds> = vec!["AUTH".into()];
-            auth.extend(self.word("masteruser").map(Sds::from));
+            auth.extend(self.config.word("masteruser").map(Sds::from));
             auth.push(password.into());
             commands.push(auth);
         }
-        let announced = self.parameter("replica-announce-port", 0);
+        let announced = self.config.number("replica-announce-port", 0);
         let port = if announced == 0 { u64::from(self.config.port) } else { announced };
         commands.push(vec!["REPLCONF".into(), "listening-port".into(), port.to_string().into()]);
-        let address = self.word("replica-announce-ip").map(Sds::from);
+        let address = self.config.word("replica-announce-ip").map(Sds::from);
         if let Some(address) = address.or_else(|| self.replication.address.clone()) {
             commands.push(vec!["REPLCONF".into(), "ip-address".into(), address]);
         }

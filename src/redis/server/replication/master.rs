@@ -113,8 +113,8 @@ impl Server {
     }
 
     fn sync_delay(&self) -> Duration {
-        let diskless = self.word("repl-diskless-sync").is_none_or(|value| value == "yes");
-        let delay = self.parameter("repl-diskless-sync-delay", 5);
+        let diskless = self.config.word("repl-diskless-sync").is_none_or(|value| value == "yes");
+        let delay = self.config.number("repl-diskless-sync-delay", 5);
         Duration::from_secs(if diskless { delay } else { 0 })
     }
 
@@ -223,7 +223,7 @@ impl Server {
 
     /// Number of replicas whose last confirmation is recent.
     pub(crate) fn good_replicas(&self) -> u64 {
-        let lag = self.parameter("min-replicas-max-lag", 10);
+        let lag = self.config.number("min-replicas-max-lag", 10);
         let good = |replica: &&Replica| replica.stage == Stage::Online && self.lag(replica) <= lag;
         self.replication.replicas.values().filter(good).count() as u64
     }
@@ -235,20 +235,20 @@ impl Server {
 
     /// Returns whether too few replicas are there for a write.
     pub(crate) fn lacks_replicas(&self) -> bool {
-        let wanted = self.parameter("min-replicas-to-write", 0);
-        let lag = self.parameter("min-replicas-max-lag", 10);
+        let wanted = self.config.number("min-replicas-to-write", 0);
+        let lag = self.config.number("min-replicas-max-lag", 10);
         wanted > 0 && lag > 0 && !self.replication.is_replica() && self.good_replicas() < wanted
     }
 
     /// Returns whether clients may not write because the server is a replica.
     pub(crate) fn is_read_only_replica(&self) -> bool {
-        self.word("replica-read-only") != Some("no")
+        self.config.word("replica-read-only") != Some("no")
     }
 
     /// Returns whether the server must not show its data, because it may be old.
     pub(crate) fn is_stale(&self) -> bool {
         let down = self.replication.link.as_ref().is_some_and(|link| !link.is_connected());
-        down && self.word("replica-serve-stale-data") == Some("no")
+        down && self.config.word("replica-serve-stale-data") == Some("no")
     }
 
     /// Returns an error if the role refuses writes: that of a replica, or of a master that has too
@@ -322,7 +322,7 @@ impl Server {
 
     /// What a master does once a second.
     pub(in super::super) fn look_after_replicas(&mut self) {
-        let period = self.parameter("repl-ping-replica-period", 10).max(1);
+        let period = self.config.number("repl-ping-replica-period", 10).max(1);
         let failing_over = self.replication.failover.is_some();
         if self.replication.rounds.is_multiple_of(period)
             && !self.replication.replicas.is_empty()
@@ -353,7 +353,7 @@ impl Server {
 
     /// Forgets the history when no replica has been there for long.
     fn forget_old_history(&mut self) {
-        let keep = self.parameter("repl-backlog-ttl", 3_600);
+        let keep = self.config.number("repl-backlog-ttl", 3_600);
         let replication = &self.replication;
         let alone = replication.replicas.is_empty() && !replication.is_replica();
         if alone

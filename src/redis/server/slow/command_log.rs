@@ -128,8 +128,9 @@ fn reply_size(reply: &Reply, protocol: Protocol, numbers: Numbers) -> u64 {
 impl Server {
     fn size_limit(&self, bytes: &str, entries: &str) -> Limit {
         const NORMALLY: (i64, i64) = (1 << 20, 128);
-        let value =
-            |name, normally| self.word(name).and_then(|text| text.parse().ok()).unwrap_or(normally);
+        let value = |name, normally| {
+            self.config.word(name).and_then(|text| text.parse().ok()).unwrap_or(normally)
+        };
         Limit {
             bytes: u64::try_from(value(bytes, NORMALLY.0)).ok(),
             entries: usize::try_from(value(entries, NORMALLY.1)).unwrap_or(usize::MAX),

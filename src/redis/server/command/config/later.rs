@@ -105,7 +105,7 @@ const FORMS: &[(&str, Form, Versions)] = &[
     ("loglevel", OneOf(&["debug", "verbose", "notice", "warning", "nothing"]), Versions::SINCE_7_2),
     ("maxmemory-policy", POLICIES, Versions::REDIS_8_6),
     ("maxmemory-samples", Integer(1, 64), Versions::SINCE_7_4),
-    ("repl-diskless-load", OneOf(&["disabled", "on-empty-db", "swapdb", "flush-before-load"]), Versions::REDIS_8_6.and(Versions::VALKEY_SINCE_8_1)),
+    ("repl-diskless-load", OneOf(&["disabled", "on-empty-db", "swapdb", "flush-before-load"]), Versions::REDIS_8_6.or(Versions::VALKEY_SINCE_8_1)),
     ("cluster-slot-stats-enabled", OneOf(&["no", "yes", "cpu", "net", "mem"]), Versions::REDIS_8_6),
     ("shutdown-on-sigint", SHUTDOWN, Versions::VALKEY_9_1),
     ("shutdown-on-sigterm", SHUTDOWN, Versions::VALKEY_9_1),
@@ -116,7 +116,7 @@ const FORMS: &[(&str, Form, Versions)] = &[
 const GONE: &[(&str, Versions)] = &[
     ("aof-disable-auto-gc", Versions::SINCE_7_2),
     ("dynamic-hz", Versions::VALKEY_SINCE_8_1),
-    ("io-threads-do-reads", Versions::REDIS_SINCE_8_0.and(Versions::VALKEY_SINCE_8_1)),
+    ("io-threads-do-reads", Versions::REDIS_SINCE_8_0.or(Versions::VALKEY_SINCE_8_1)),
     ("sanitize-dump-payload", Versions::VALKEY_9_1),
 ];
 

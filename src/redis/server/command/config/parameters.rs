@@ -30,8 +30,8 @@ pub(super) struct Parameter {
 pub(super) enum Effect {
     /// The same as on the real server, as far as a client can tell.
     Modelled(&'static Setting),
-    /// None, except that it is read back: it tunes what is not modelled (threads, memory, replicas,
-    /// clusters, TLS, the log), or what no client can observe.
+    /// It is read back, and by name where it matters (`Config::word`). Most tune what is not
+    /// modelled (threads, memory, clusters, TLS, the log), or what no client can observe.
     Inert,
     /// It would matter and is not modelled, so it can only be set to its default. Any other value
     /// is this error.

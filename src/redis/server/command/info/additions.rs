@@ -112,7 +112,7 @@ fn number(server: &Server) -> String {
 }
 
 fn availability_zone(server: &Server) -> String {
-    server.word("availability-zone").unwrap_or_default().to_owned()
+    server.config.word("availability-zone").unwrap_or_default().to_owned()
 }
 
 /// Nobody has noted when the memory was at its peak.

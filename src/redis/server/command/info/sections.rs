@@ -36,7 +36,7 @@ pub(super) fn server(server: &Server) -> Lines {
         ("redis_git_dirty", "0"),
         ("redis_build_id", "0"),
         (
-            server.shown_product().mode_field,
+            server.config.shown_product().mode_field,
             if server.sentinel.is_some() { "sentinel" } else { "standalone" },
         ),
         ("os", "Linux"),
@@ -358,9 +358,9 @@ fn following(server: &Server, link: &Link) -> Lines {
         lines.push(line("master_link_down_since_seconds", since));
     }
     lines.extend([
-        line("slave_priority", server.parameter("replica-priority", 100)),
+        line("slave_priority", server.config.number("replica-priority", 100)),
         line("slave_read_only", yes(server.is_read_only_replica())),
-        line("replica_announced", yes(server.word("replica-announced") != Some("no"))),
+        line("replica_announced", yes(server.config.word("replica-announced") != Some("no"))),
     ]);
     lines
 }
@@ -371,8 +371,8 @@ pub(super) fn replication(server: &Server) -> Lines {
     let mut lines = vec![line("role", role)];
     lines.extend(replication.link.iter().flat_map(|link| following(server, link)));
     lines.push(line("connected_slaves", replication.replicas.len()));
-    if server.parameter("min-replicas-to-write", 0) > 0
-        && server.parameter("min-replicas-max-lag", 10) > 0
+    if server.config.number("min-replicas-to-write", 0) > 0
+        && server.config.number("min-replicas-max-lag", 10) > 0
     {
         lines.push(line("min_slaves_good_slaves", server.good_replicas()));
     }
