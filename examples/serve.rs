@@ -6,7 +6,7 @@
 //!
 //! Either may be left out. Port 0 lets the system choose one. `--redis-version` imitates another
 //! version, such as `8.2` or `valkey-9.1`, and so does `--amqp-version`: `4.3`. `--help` lists
-//! them.
+//! them, as does a command line without a server.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -56,7 +56,7 @@ impl Asked {
         asked.check()
     }
 
-    /// Refuses a command line that does not say which server it is about.
+    /// Refuses a version of a server that is not asked for.
     fn check(self) -> Result<Asked, String> {
         if self.help {
             return Ok(self);
@@ -66,9 +66,6 @@ impl Asked {
         }
         if self.amqp.is_none() && self.amqp_version.is_some() {
             return Err("--amqp-version needs --amqp".to_owned());
-        }
-        if self.redis.is_none() && self.amqp.is_none() {
-            return Err("--redis or --amqp is needed".to_owned());
         }
         Ok(self)
     }
@@ -130,7 +127,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if asked.help {
+    // Without a server there is nothing to wait for, so the command line is explained.
+    if asked.help || (asked.redis.is_none() && asked.amqp.is_none()) {
         help();
         return ExitCode::SUCCESS;
     }
