@@ -18,8 +18,9 @@ use crate::unknown_version::{UnknownVersion, newest, number_of};
 pub(crate) use defaults::default_since;
 pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use facts::{
-    Access, Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Numbers,
-    Product, Profile, Rdb, Sanitizing, SortNumbers, StreamRules, Streams, Texts, Waking, XreadLast,
+    Access, Arguments, Buckets, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes,
+    Inline, Numbers, Product, Profile, Rdb, Requests, Sanitizing, SortNumbers, StreamRules,
+    Streams, Tables, Texts, Waking, XreadLast,
 };
 pub(crate) use profiles::REDIS_7_2_4;
 pub(crate) use set::Versions;

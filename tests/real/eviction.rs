@@ -5,7 +5,7 @@ use crate::geo::{compare, line};
 use crate::open::replies;
 use crate::server::{RealServer, request};
 use std::collections::BTreeMap;
-use stunt_double::redis::Reply;
+use stunt_double::redis::{Reply, Version};
 
 fn both<'a>(real: &'a RealServer, events: &str) -> Both<'a> {
     let mut both = Both::new(real, events);
@@ -387,7 +387,10 @@ fn the_memory_of_a_server_is_told_in_the_same_fields() {
             .collect::<Vec<_>>(),
         _ => Vec::new(),
     };
-    assert_eq!(tables(&ours), tables(&theirs));
+    // Since 7.4 a table counts with what surrounds it, which is not modelled.
+    if matches!(real.version(), Version::Redis7_0 | Version::Redis7_2) {
+        assert_eq!(tables(&ours), tables(&theirs));
+    }
     same(
         &mut both,
         &[

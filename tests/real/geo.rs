@@ -39,7 +39,9 @@ pub(crate) fn compare(both: &mut Both<'_>, client: u64, requests: &[Vec<Vec<u8>>
                     words(request).join(" ")
                 );
             }
-            panic!("differs: {:?}", part.iter().map(|r| words(r).join(" ")).collect::<Vec<_>>());
+            let asked: Vec<_> = part.iter().map(|r| words(r).join(" ")).collect();
+            let (real, ours) = (real.bytes.escape_ascii(), ours.bytes.escape_ascii());
+            panic!("differs: {asked:?}\n  real {real}\n  ours {ours}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::both::Both;
 use crate::geo::{compare, line};
 use crate::server::RealServer;
+use stunt_double::redis::Version;
 use stunt_double::{Site, Stream};
 
 #[test]
@@ -11,6 +12,8 @@ fn sketches_have_the_same_bytes() {
     let Some(real) = RealServer::start(&["--save", ""]) else { return };
     let mut both = Both::new(&real, "");
     let mut random = Stream::seeded(3, Site::new("test.hll"), 0);
+    let lacks_mend =
+        matches!(real.version(), Version::Redis7_2 | Version::Redis7_4 | Version::Valkey8_0);
     let mut below = |n: u64| random.choose(n);
     for round in 0..40 {
         let max = [3_000, 0, 20, 100, 1_000, 16_000][round % 6];
@@ -27,7 +30,8 @@ fn sketches_have_the_same_bytes() {
                 0 => requests.push(line(&format!("PFMERGE h{key} h{other}"))),
                 1 => requests.push(line(&format!("PFCOUNT h{key} h{other}"))),
                 2 => requests.push(line(&format!("PFDEBUG DECODE h{key}"))),
-                3 => {
+                // The builds of these versions lack a later mend: they count damaged sketches.
+                3 if !lacks_mend => {
                     let at = 16 + below(30);
                     let mut request = line(&format!("SETRANGE h{key} {at}"));
                     request.push(vec![below(256) as u8]);

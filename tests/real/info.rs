@@ -14,7 +14,9 @@ fn text(told: &Told) -> String {
 /// socket, whichever the server has.
 fn fields(text: &str) -> Vec<&str> {
     let name = |line: &'_ str| -> usize { line.find(':').unwrap_or(line.len()) };
-    let names = text.lines().map(|line| &line[..name(line)]);
+    // Modules that a build brings along are not modelled.
+    let own = text.lines().filter(|line| !line.starts_with("module:"));
+    let names = own.map(|line| &line[..name(line)]);
     names.map(|name| if name.starts_with("listener") { "listener" } else { name }).collect()
 }
 

@@ -4,7 +4,7 @@
 use crate::both::{Both, Told};
 use crate::differential::without_ids;
 use crate::server::{RealServer, request};
-use stunt_double::redis::ServerOptions;
+use stunt_double::redis::{ServerOptions, Version};
 
 pub(crate) fn server() -> Option<RealServer> {
     RealServer::start(&["--save", ""])
@@ -104,6 +104,12 @@ fn inline_requests() {
     alike(&mut Both::new(&real, ""), 1, &cases);
 }
 
+/// Redis 8.6 says nothing about a request that turns out wrong after a part of it was read, and the
+/// client waits. Ours answers as in all other versions.
+fn is_silent_about_parts(real: &RealServer) -> bool {
+    real.version() == Version::Redis8_6
+}
+
 fn long(before: &[u8], byte: u8, times: usize) -> Vec<u8> {
     let mut bytes = before.to_vec();
     bytes.resize(before.len() + times, byte);
@@ -158,7 +164,9 @@ fn multibulk_requests_valid_and_invalid() {
     for times in [65_535, 65_536, 65_537] {
         cases.push(long(b"", b'a', times));
         cases.push(long(b"*", b'1', times));
-        cases.push(long(b"*1\r\n$", b'1', times));
+        if !is_silent_about_parts(&real) {
+            cases.push(long(b"*1\r\n$", b'1', times));
+        }
     }
     alike(&mut Both::new(&real, ""), 1, &cases);
 }
@@ -175,7 +183,11 @@ fn pipelines_in_pieces() {
         b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n*1\r\n$4\r\nQUIT\r\nPING\r\n",
     ];
     let mut client = 0;
+    let is_wrong = |pipeline: &[u8]| pipeline.ends_with(b"*1\r\nPING\r\n");
     for pipeline in pipelines {
+        if is_silent_about_parts(&real) && is_wrong(pipeline) {
+            continue;
+        }
         let whole = pieces(&mut both, 1_000_000, &[pipeline]).unwrap();
         both.disconnect(1_000_000);
         for at in 1..pipeline.len() {

@@ -2,8 +2,8 @@
 //! replacements, ages, replicas.
 
 use crate::support::{Rig, sent};
-use stunt_double::redis::server::Server;
-use stunt_double::redis::{ServerOptions, Version};
+use stunt_double::redis::server::{ClientId, Output, Server};
+use stunt_double::redis::{Reply, ServerOptions, Version};
 use stunt_double::{Instant, Site, Stream};
 
 fn server(version: Version) -> Server {
@@ -119,4 +119,103 @@ fn a_valkey_may_say_that_it_is_the_redis_it_descends_from() {
     let hello = rig.say(1, "HELLO 3");
     assert!(hello.contains("redis") && hello.contains("7.2.4"), "{hello}");
     assert!(rig.say(1, "INFO server").contains("redis_mode:standalone"));
+}
+
+#[test]
+fn hash_tables_are_described_as_each_version_does() {
+    let described = |version: Version, line: &str| {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.say(1, "MSET a 1 b 2 c 3");
+        rig.say(1, line)
+    };
+    let chains = "different slots: 3";
+    for &version in Version::ALL {
+        let (short, full) =
+            (described(version, "DEBUG HTSTATS 0"), described(version, "DEBUG HTSTATS 0 full"));
+        assert_eq!(short.contains(chains), version == Version::Redis7_0, "{version}: {short}");
+        let full = full.replace('\n', "|");
+        let in_full = match version {
+            Version::Redis7_0 => "wrong number of arguments",
+            Version::Valkey8_1 => "avg chain length: 0.00|",
+            Version::Valkey9_1 => "avg chain length: 0.000000|",
+            _ => chains,
+        };
+        assert!(full.contains(in_full), "{version}: {full}");
+        let empty = described(version, "DEBUG HTSTATS 3");
+        let tells = matches!(version, Version::Redis7_0 | Version::Redis7_2);
+        assert_eq!(empty.contains("empty dictionaries"), tells, "{version}: {empty}");
+    }
+}
+
+#[test]
+fn memory_is_told_in_the_fields_of_the_version() {
+    for &version in Version::ALL {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.say(1, "SET k v");
+        let told = rig.say(1, "MEMORY STATS");
+        let since_7_4 = !matches!(version, Version::Redis7_0 | Version::Redis7_2);
+        assert_eq!(told.contains("allocator.muzzy"), since_7_4, "{version}");
+        assert_eq!(told.contains("slot-to-keys"), !since_7_4, "{version}");
+        assert_eq!(told.contains("db.15"), version == Version::Valkey8_1, "{version}");
+        assert_eq!(told.contains("slot_import"), version == Version::Valkey9_1, "{version}");
+    }
+}
+
+/// The clock has 24 bits; before 9.1 its period is a second too short.
+#[test]
+fn the_longest_idle_time_is_kept_since_valkey_9_1() {
+    for (version, idle) in [(Version::Valkey8_1, 0), (Version::Valkey9_1, 16_777_215)] {
+        let mut server = server(version);
+        let (client, now) = (ClientId(1), Instant::ZERO);
+        server.connected(now, client, "a test");
+        let mut ask = |words: &[&[u8]]| {
+            server.handle_input(now, client, words);
+            match server.poll_output() {
+                Some(Output::Reply { reply, .. }) => reply,
+                other => panic!("{other:?}"),
+            }
+        };
+        ask(&[b"SET", b"k", b"v"]);
+        let payload = ask(&[b"DUMP", b"k"]);
+        let payload = payload.as_bytes().expect("a payload");
+        ask(&[b"RESTORE", b"r", b"0", payload, b"IDLETIME", b"16777215"]);
+        assert_eq!(ask(&[b"OBJECT", b"IDLETIME", b"r"]), Reply::Integer(idle), "{version}");
+    }
+}
+
+#[test]
+fn a_digest_of_9_1_leaves_out_fields_that_are_due() {
+    for (version, is_left_out) in [(Version::Redis8_0, false), (Version::Valkey9_1, true)] {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.say(1, "DEBUG SET-ACTIVE-EXPIRE 0");
+        rig.say(1, "HSET one g 2");
+        rig.say(1, "HSET two f 1 g 2");
+        rig.say(1, "HPEXPIRE two 10 FIELDS 1 f");
+        rig.pass_ms(11);
+        let one = rig.say(1, "DEBUG DIGEST-VALUE one");
+        assert_eq!(rig.say(1, "DEBUG DIGEST-VALUE two") == one, is_left_out, "{version}");
+    }
+}
+
+#[test]
+fn positions_are_sent_as_zadd() {
+    for (version, zadd) in [(Version::Valkey8_1, "zadd"), (Version::Valkey9_1, "ZADD")] {
+        let found = sent(version, &["GEOADD g CH 13.361389 38.115556 p"]);
+        assert_eq!(found, [format!("{zadd} g CH 3479099956230698 p")], "{version}");
+    }
+}
+
+/// With replies off, nobody hears that the connection ends, so it does not, until a message for the
+/// client ends it: in Redis.
+#[test]
+fn a_silent_client_that_says_quit() {
+    for (version, ends) in [(Version::Redis8_6, true), (Version::Valkey8_0, false)] {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.send(1, "CLIENT REPLY OFF");
+        rig.send(1, "SUBSCRIBE ch");
+        rig.send(1, "QUIT");
+        assert!(!rig.is_closed(1), "{version}");
+        rig.say(2, "PUBLISH ch x");
+        assert_eq!(rig.is_closed(1), ends, "{version}");
+    }
 }

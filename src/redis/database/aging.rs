@@ -18,7 +18,8 @@ use super::keyspace::{Entry, Slot};
 use crate::choice::Stream;
 use crate::redis::value::Sds;
 
-/// The greatest value of the clock, and its period where a time is before the clock's beginning.
+/// The greatest value of the clock, and in most versions its period where a time is before the
+/// clock's beginning, which is a second too short.
 pub(crate) const CLOCK_MAX: u32 = (1 << 24) - 1;
 
 /// The counter of a new key.
@@ -134,12 +135,16 @@ impl Database {
         }
     }
 
+    fn clock_period(&self) -> u32 {
+        CLOCK_MAX + u32::from(self.profile.clock_wraps_exactly)
+    }
+
     /// Returns the seconds since a key was last used.
     pub(crate) fn idle_secs(&self, entry: &Entry) -> u32 {
         let Database { lru_clock, .. } = *self;
         match lru_clock.checked_sub(entry.clock) {
             Some(idle) => idle,
-            None => lru_clock + (CLOCK_MAX - entry.clock),
+            None => lru_clock + (self.clock_period() - entry.clock),
         }
     }
 
@@ -158,7 +163,8 @@ impl Database {
                 // The server computes in 64 bits and stores 24 of them.
                 let at = i64::from(self.lru_clock)
                     .wrapping_sub((idle as i64).wrapping_mul(1_000) / 1_000);
-                let at = if at < 0 { at.wrapping_add(CLOCK_MAX.into()) } else { at };
+                let period = i64::from(self.clock_period());
+                let at = if at < 0 { at.wrapping_add(period) } else { at };
                 at as u32 & CLOCK_MAX
             }
             (Some(_), _, None) | (None, None, _) => return,

@@ -6,10 +6,11 @@
 //!
 //! Source: `debug.c` (`computeDatasetDigest`).
 
-use super::keyspace::{Entry, Keyspace};
+use super::Database;
+use super::keyspace::Entry;
 use super::sha1::{Sha1, sha1};
 use crate::redis::value::{StreamId, Value, number};
-use crate::redis::version::Profile;
+use crate::redis::version::{Numbers, Version};
 
 /// The digest of nothing.
 pub(crate) const NONE: Sha1 = [0; 20];
@@ -33,8 +34,32 @@ fn pair(first: &[u8], second: &[u8]) -> Sha1 {
     digest
 }
 
+/// What a version digests, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    numbers: Numbers,
+    /// Which fields of hashes have deadlines matters.
+    marks_deadlines: bool,
+    /// Fields that are due by then are not there.
+    due_by: i64,
+}
+
+impl Rules {
+    /// As the first version digests, which knows no deadlines of fields.
+    pub(crate) fn plain() -> Rules {
+        let numbers = Version::default().profile().numbers;
+        Rules { numbers, marks_deadlines: false, due_by: i64::MIN }
+    }
+
+    pub(crate) fn of(db: &Database) -> Rules {
+        let fields = &db.profile.fields;
+        let due_by = if fields.due_are_gone { db.expired_by } else { i64::MIN };
+        Rules { numbers: db.profile.numbers, marks_deadlines: fields.mark_digest, due_by }
+    }
+}
+
 /// Mixes in a value, and whether it has a time to live. The expiry time itself does not matter.
-pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool, profile: &Profile) {
+pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool, rules: Rules) {
     let kind: u32 = match value {
         Value::String(_) => 0,
         Value::List(_) => 1,
@@ -50,13 +75,14 @@ pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool, profile
         Value::Set(set) => set.iter().for_each(|member| add(digest, &member)),
         Value::SortedSet(set) => {
             for (member, score) in set.iter() {
-                add(digest, &pair(member, &number::format_few(score, profile.numbers)));
+                add(digest, &pair(member, &number::format_few(score, rules.numbers)));
             }
         }
         Value::Hash(hash) => {
-            for (field, value) in hash.iter() {
+            for (field, value) in hash.iter().filter(|(field, _)| !hash.is_due(field, rules.due_by))
+            {
                 let mut one = pair(field, value);
-                if profile.fields.mark_digest && hash.deadline(field).is_some() {
+                if rules.marks_deadlines && hash.deadline(field).is_some() {
                     add(&mut one, b"!!hexpire!!");
                 }
                 add(digest, &one);
@@ -80,26 +106,22 @@ pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool, profile
 }
 
 /// Returns the digest of an entry's value.
-pub(crate) fn of_entry(entry: &Entry, profile: &Profile) -> Sha1 {
+pub(crate) fn of_entry(entry: &Entry, rules: Rules) -> Sha1 {
     let mut digest = NONE;
-    mix_value(&mut digest, &entry.value, entry.expiry().is_some(), profile);
+    mix_value(&mut digest, &entry.value, entry.expiry().is_some(), rules);
     digest
 }
 
 /// Adds the keys of the database with this number. A database without keys adds nothing.
-pub(crate) fn mix_database(
-    digest: &mut Sha1,
-    number: usize,
-    keyspace: &Keyspace,
-    profile: &Profile,
-) {
-    if keyspace.len() > 0 {
+pub(crate) fn mix_database(digest: &mut Sha1, number: usize, db: &Database) {
+    let rules = Rules::of(db);
+    if db.keyspace.len() > 0 {
         mix(digest, &(number as u32).to_be_bytes());
     }
-    for entry in keyspace.iter() {
+    for entry in db.keyspace.iter() {
         let mut key = NONE;
         mix(&mut key, &entry.key);
-        mix_value(&mut key, &entry.value, entry.expiry().is_some(), profile);
+        mix_value(&mut key, &entry.value, entry.expiry().is_some(), rules);
         add(digest, &key);
     }
 }

@@ -4,7 +4,6 @@
 
 use super::keyspace::Keyspace;
 use super::{Database, Removed, Usage};
-use crate::redis::value::Value;
 use crate::time::Instant;
 use std::ops::AddAssign;
 
@@ -117,7 +116,8 @@ impl Database {
 
     /// Re-encodes all values as if the commands of an append-only file had been run.
     pub(crate) fn replay(&mut self) {
-        self.keyspace.values_mut().for_each(Value::replay);
+        let most = self.longest_embedded();
+        self.keyspace.values_mut().for_each(|value| value.replay(most));
         self.settle_all_embeddings(false);
     }
 }

@@ -107,7 +107,7 @@ impl Database {
     }
 
     /// `SCAN` with `MATCH` and `TYPE`, checked in this order. A matching name is looked up if a
-    /// type is requested, and removed if it has expired.
+    /// type is requested, and removed if it has expired. In one version all expired ones are.
     pub(crate) fn scan_matching(
         &mut self,
         cursor: u64,
@@ -116,11 +116,15 @@ impl Database {
         kind: Option<&[u8]>,
     ) -> Page<Sds> {
         let (places, cursor) = places(cursor, self.len(), size.draw());
+        let rules = self.profile.scan;
         let names = places.map(|slot| &self.keyspace.entry(slot as u32).key);
-        let mut items: Vec<Sds> = names.filter(|name| passes(name)).cloned().collect();
+        let walked = names.filter(|name| rules.expires_unmatched || passes(name));
+        let mut items: Vec<Sds> = walked.cloned().collect();
         items.retain(|name| {
-            let rules = self.profile.scan;
             if rules.expires_first && self.expire_if_needed(name) {
+                return false;
+            }
+            if rules.expires_unmatched && !passes(name) {
                 return false;
             }
             // As on the server, a key that expires by this look-up has the type "none", and is

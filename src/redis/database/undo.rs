@@ -8,7 +8,6 @@ use super::digest;
 use super::keyspace::{Entry, Keyspace, NEVER};
 use crate::invariant::ensure;
 use crate::redis::value::{Hash, Sds, Value};
-use crate::redis::version::Version;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -33,7 +32,7 @@ impl Before {
     fn is(&self, other: &Before, now: i64) -> bool {
         let digest = |state: &Before| {
             let mut digest = digest::NONE;
-            digest::mix_value(&mut digest, &state.value, false, Version::default().profile());
+            digest::mix_value(&mut digest, &state.value, false, digest::Rules::plain());
             digest
         };
         let same = match (&self.value, &other.value) {

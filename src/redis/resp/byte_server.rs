@@ -293,7 +293,9 @@ impl ByteService for ByteServer {
             self.server.report_resumed(true);
         }
         self.server.connected(now, client, peer);
-        self.connections.insert(client, Connection::default());
+        let mut connection = Connection::default();
+        connection.parser.set_version(self.server.profile().version);
+        self.connections.insert(client, connection);
     }
 
     fn receive(&mut self, now: Instant, connection: u64, bytes: &[u8]) {

@@ -3,14 +3,23 @@
 //! Spaces separate arguments. In double quotes a backslash escapes: `\n \r \t \b \a`, `\xHH`, or
 //! the next byte itself. In single quotes it only escapes `'`. A quote may open in the middle of an
 //! argument, but the argument must end where the quote closes.
+//!
+//! Valkey 8.1 and later lose each byte 0xff, and 9.1 goes on behind a quote that closes, and closes
+//! one by a last quote even after a backslash ([`Inline`]).
 
 use crate::redis::value::number::is_space;
+use crate::redis::version::Inline;
 use std::ops::Range;
 
 /// Splits the line. Appends the arguments' bytes to `bytes`, and the range of each to `args`.
 /// Returns `false` if a quote is not closed, or is followed by anything but a space; both vectors
 /// then hold what was read so far. The line has no NUL.
-pub(crate) fn split(line: &[u8], bytes: &mut Vec<u8>, args: &mut Vec<Range<usize>>) -> bool {
+pub(crate) fn split(
+    line: &[u8],
+    rules: Inline,
+    bytes: &mut Vec<u8>,
+    args: &mut Vec<Range<usize>>,
+) -> bool {
     let mut at = 0;
     loop {
         at += line[at..].iter().take_while(|b| is_space(**b)).count();
@@ -18,7 +27,7 @@ pub(crate) fn split(line: &[u8], bytes: &mut Vec<u8>, args: &mut Vec<Range<usize
             return true;
         }
         let begin = bytes.len();
-        let Some(length) = argument(&line[at..], bytes) else {
+        let Some(length) = argument(&line[at..], rules, bytes) else {
             return false;
         };
         args.push(begin..bytes.len());
@@ -27,7 +36,7 @@ pub(crate) fn split(line: &[u8], bytes: &mut Vec<u8>, args: &mut Vec<Range<usize
 }
 
 /// Returns the length of the line's first argument, or `None` for unbalanced quotes.
-fn argument(line: &[u8], bytes: &mut Vec<u8>) -> Option<usize> {
+fn argument(line: &[u8], rules: Inline, bytes: &mut Vec<u8>) -> Option<usize> {
     let mut at = 0;
     loop {
         match line.get(at) {
@@ -35,11 +44,13 @@ fn argument(line: &[u8], bytes: &mut Vec<u8>) -> Option<usize> {
             None | Some(b' ' | b'\n' | b'\r' | b'\t') => return Some(at),
             Some(quote @ (b'"' | b'\'')) => {
                 at += 1;
-                at += quoted(&line[at..], *quote, bytes)?;
-                return line.get(at).is_none_or(|b| is_space(*b)).then_some(at);
+                at += quoted(&line[at..], *quote, rules, bytes)?;
+                if !rules.goes_on_behind_quotes {
+                    return line.get(at).is_none_or(|b| is_space(*b)).then_some(at);
+                }
             }
             Some(byte) => {
-                bytes.push(*byte);
+                rules.push(*byte, bytes);
                 at += 1;
             }
         }
@@ -47,7 +58,7 @@ fn argument(line: &[u8], bytes: &mut Vec<u8>) -> Option<usize> {
 }
 
 /// Returns the length of a quoted text, including the closing quote.
-fn quoted(line: &[u8], quote: u8, bytes: &mut Vec<u8>) -> Option<usize> {
+fn quoted(line: &[u8], quote: u8, rules: Inline, bytes: &mut Vec<u8>) -> Option<usize> {
     let mut at = 0;
     loop {
         let (byte, length) = match (&line[at..], quote) {
@@ -56,14 +67,26 @@ fn quoted(line: &[u8], quote: u8, bytes: &mut Vec<u8>) -> Option<usize> {
             ([b'\\', b'x', high, low, ..], b'"')
                 if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
             {
-                (hex(*high) << 4 | hex(*low), 4)
+                // An escape may stand for any byte.
+                bytes.push(hex(*high) << 4 | hex(*low));
+                at += 4;
+                continue;
             }
+            ([b'\\', last], _) if rules.goes_on_behind_quotes && *last == quote => (b'\\', 1),
             ([b'\\', escaped, ..], b'"') => (unescaped(*escaped), 2),
             ([b'\\', b'\'', ..], b'\'') => (b'\'', 2),
             ([byte, ..], _) => (*byte, 1),
         };
-        bytes.push(byte);
+        rules.push(byte, bytes);
         at += length;
+    }
+}
+
+impl Inline {
+    fn push(self, byte: u8, bytes: &mut Vec<u8>) {
+        if byte != 0xff || !self.loses_ff {
+            bytes.push(byte);
+        }
     }
 }
 
@@ -91,8 +114,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn split_line(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+        split_as(line, Inline { loses_ff: false, goes_on_behind_quotes: false })
+    }
+
+    fn split_as(line: &[u8], rules: Inline) -> Option<Vec<Vec<u8>>> {
         let (mut bytes, mut args) = (Vec::new(), Vec::new());
-        split(line, &mut bytes, &mut args)
+        split(line, rules, &mut bytes, &mut args)
             .then(|| args.into_iter().map(|range| bytes[range].to_vec()).collect())
     }
 
@@ -130,6 +157,35 @@ mod tests {
         for (line, expected) in table {
             let expected = expected.map(|args| args.iter().map(|a| a.to_vec()).collect());
             assert_eq!(split_line(line), expected, "{}", line.escape_ascii());
+        }
+    }
+
+    /// The arguments that Valkey 8.1.8 and 9.1.2 read.
+    #[test]
+    fn later_corners() {
+        let v8_1 = Inline { loses_ff: true, goes_on_behind_quotes: false };
+        let v9_1 = Inline { loses_ff: true, goes_on_behind_quotes: true };
+        type Row<'a> = (&'a [u8], Option<&'a [u8]>, Option<&'a [u8]>);
+        let table: &[Row<'_>] = &[
+            (b"\xffa\xff", Some(b"a"), Some(b"a")),
+            (b"\xff", Some(b""), Some(b"")),
+            (b"\"\xfe\\\xff\"", Some(b"\xfe"), Some(b"\xfe")),
+            (b"'\xff\xfe'", Some(b"\xfe"), Some(b"\xfe")),
+            (b"\"a\\xff\"", Some(b"a\xff"), Some(b"a\xff")),
+            (b"\"a\"b", None, Some(b"ab")),
+            (b"'a'\"b c\"d", None, Some(b"ab cd")),
+            (b"\"a\\\"", None, Some(b"a\\")),
+            (b"'a\\'", None, Some(b"a\\")),
+            (b"\"a\\\\\"", Some(b"a\\"), Some(b"a\\")),
+            (b"\"a\\\" ", None, None),
+            (b"\"a\\\"b\"", Some(b"a\"b"), Some(b"a\"b")),
+            (b"\"a\"\\\"b", None, None),
+            (b"'a\\'b'", Some(b"a'b"), Some(b"a'b")),
+        ];
+        for (line, earlier, later) in table {
+            let one = |arg: &Option<&[u8]>| arg.map(|arg| vec![arg.to_vec()]);
+            assert_eq!(split_as(line, v8_1), one(earlier), "8.1: {}", line.escape_ascii());
+            assert_eq!(split_as(line, v9_1), one(later), "9.1: {}", line.escape_ascii());
         }
     }
 

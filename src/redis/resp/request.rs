@@ -8,12 +8,14 @@
 //!
 //! Source: Redis 7.0's `processMultibulkBuffer` and `processInlineBuffer`, with their corner cases:
 //! a CR and any byte end a line; the two bytes after a bulk are not checked; a NUL in a line hides
-//! its end; the length of a line is only checked while its end has not arrived.
+//! its end; the length of a line is only checked while its end has not arrived. Later versions have
+//! other corners (`Requests` among the facts of a version), which were asked of the real servers.
 
 use super::encode::one_line;
 use super::inline;
 use crate::redis::value::number::parse_i64;
-use crate::redis::{ErrorReply, Protocol, Reply};
+use crate::redis::version::Requests;
+use crate::redis::{ErrorReply, Protocol, Reply, Version};
 use smol_str::SmolStr;
 use std::fmt;
 use std::ops::Range;
@@ -37,6 +39,9 @@ pub enum ProtocolError {
     UnauthenticatedBulkLength,
     /// More than 64 KB after `$` without a line end.
     TooBigBulkCount,
+    /// A CR without an LF, or an argument that goes on behind its length. Only Valkey looks, from
+    /// 8.1 on; the others skip the bytes.
+    InvalidLineEnd,
     /// More than 64 KB of an inline request without a line end.
     TooBigInline,
     /// A quote of an inline request is not closed, or closes in the middle of an argument.
@@ -68,6 +73,7 @@ impl fmt::Display for ProtocolError {
             ProtocolError::TooBigBulkCount => {
                 f.write_str("Protocol error: too big bulk count string")
             }
+            ProtocolError::InvalidLineEnd => f.write_str("Protocol error: invalid CRLF in request"),
             ProtocolError::TooBigInline => f.write_str("Protocol error: too big inline request"),
             ProtocolError::UnbalancedQuotes => {
                 f.write_str("Protocol error: unbalanced quotes in request")
@@ -154,6 +160,7 @@ pub struct RequestParser {
     /// Length of the next argument, once its line was read.
     bulk: Option<usize>,
     authenticated: bool,
+    rules: Requests,
     max_bulk_len: usize,
     query_buffer_limit: usize,
     failed: Option<ProtocolError>,
@@ -196,6 +203,7 @@ impl RequestParser {
             missing: 0,
             bulk: None,
             authenticated: true,
+            rules: Requests::of(Version::default()),
             max_bulk_len: 512 * 1024 * 1024,
             query_buffer_limit: 1024 * 1024 * 1024,
             failed: None,
@@ -206,6 +214,11 @@ impl RequestParser {
     /// arguments of at most 16384 bytes. The setting applies from the next length that is read.
     pub fn set_authenticated(&mut self, authenticated: bool) {
         self.authenticated = authenticated;
+    }
+
+    /// Sets the version that a client talks to. The default is Redis 7.0.
+    pub fn set_version(&mut self, version: Version) {
+        self.rules = Requests::of(version);
     }
 
     /// Sets `proto-max-bulk-len`. The default is 512 MB.
@@ -332,7 +345,7 @@ impl RequestParser {
             let Some((b'$', length, line)) = short_length(&bytes[at..]) else { return false };
             let begin = at + line;
             let end = begin + length as usize;
-            if end + 2 > bytes.len() || length as usize > self.max_bulk_len {
+            if bytes.get(end..end + 2) != Some(b"\r\n") || length as usize > self.max_bulk_len {
                 return false;
             }
             self.args.push(begin..end);
@@ -349,11 +362,12 @@ impl RequestParser {
         self.scanned = 0;
     }
 
-    /// C's `strchr`, from where the last search stopped: a NUL hides everything after it.
-    fn find(&mut self, wanted: u8) -> Option<usize> {
+    /// Searches from where the last search stopped. With C's `strchr`, a NUL hides everything after
+    /// it.
+    fn find(&mut self, wanted: u8, nul_hides: bool) -> Option<usize> {
         let bytes = &self.buffer[self.start..];
         let unseen = &bytes[self.scanned..];
-        match unseen.iter().position(|b| *b == wanted || *b == 0) {
+        match unseen.iter().position(|b| *b == wanted || (nul_hides && *b == 0)) {
             Some(ahead) => {
                 self.scanned += ahead;
                 (bytes[self.scanned] == wanted).then_some(self.scanned)
@@ -365,18 +379,22 @@ impl RequestParser {
         }
     }
 
-    /// Returns the first byte of a line with a length, and the length; `None` if the line's end has
-    /// not arrived.
-    fn read_length(
-        &mut self,
-        too_big: ProtocolError,
-    ) -> Result<Option<(u8, Option<i64>)>, ProtocolError> {
+    /// Returns the length of a line that begins with this sign; `None` if the line's end has not
+    /// arrived.
+    fn read_length(&mut self, sign: u8) -> Result<Option<Option<i64>>, ProtocolError> {
         if let Some((first, length, bytes)) = short_length(&self.buffer[self.start + self.at..]) {
+            if first != sign {
+                return Err(ProtocolError::ExpectedBulk(first));
+            }
             self.at += bytes;
             self.scanned = self.at;
-            return Ok(Some((first, Some(length))));
+            return Ok(Some(Some(length)));
         }
-        let Some(end) = self.find(b'\r') else {
+        let (nul_hides, too_big) = match sign {
+            b'*' => (self.rules.nul_hides_count, ProtocolError::TooBigMultibulkCount),
+            _ => (self.rules.nul_hides_length, ProtocolError::TooBigBulkCount),
+        };
+        let Some(end) = self.find(b'\r', nul_hides) else {
             let long = self.buffered() - self.at > RequestParser::MAX_LINE;
             return if long { Err(too_big) } else { Ok(None) };
         };
@@ -386,16 +404,21 @@ impl RequestParser {
             return Ok(None);
         }
         let line = &bytes[self.at..=end];
+        if line[0] != sign {
+            return Err(ProtocolError::ExpectedBulk(line[0]));
+        }
+        if self.rules.line_ends_are_checked && bytes[end + 1] != b'\n' {
+            return Err(ProtocolError::InvalidLineEnd);
+        }
         let length = parse_i64(line.get(1..line.len() - 1).unwrap_or_default());
-        let first = line[0];
         self.at = end + 2;
         self.scanned = self.at;
-        Ok(Some((first, length)))
+        Ok(Some(length))
     }
 
     /// Reads `*3\r\n`. A count below 1 leaves no arguments to read.
     fn read_multibulk_length(&mut self) -> Result<bool, ProtocolError> {
-        let Some((_, count)) = self.read_length(ProtocolError::TooBigMultibulkCount)? else {
+        let Some(count) = self.read_length(b'*')? else {
             return Ok(false);
         };
         match count {
@@ -419,13 +442,9 @@ impl RequestParser {
         let length = match self.bulk {
             Some(length) => length,
             None => {
-                let Some((first, length)) = self.read_length(ProtocolError::TooBigBulkCount)?
-                else {
+                let Some(length) = self.read_length(b'$')? else {
                     return Ok(false);
                 };
-                if first != b'$' {
-                    return Err(ProtocolError::ExpectedBulk(first));
-                }
                 let checked = length.and_then(|n| usize::try_from(n).ok());
                 let Some(checked) = checked.filter(|n| *n <= self.max_bulk_len) else {
                     return Err(ProtocolError::InvalidBulkLength);
@@ -437,10 +456,13 @@ impl RequestParser {
                 checked
             }
         };
-        // The two bytes after it count as a line end.
         let available = self.buffered() - self.at;
         if available < 2 || available - 2 < length {
             return Ok(false);
+        }
+        let end = self.start + self.at + length;
+        if self.rules.line_ends_are_checked && self.buffer[end..end + 2] != *b"\r\n" {
+            return Err(ProtocolError::InvalidLineEnd);
         }
         self.args.push(self.at..self.at + length);
         self.at += length + 2;
@@ -452,7 +474,7 @@ impl RequestParser {
 
     /// Reads a line. Returns whether it has any argument, or `None` if its end has not arrived.
     fn read_inline(&mut self) -> Result<Option<bool>, ProtocolError> {
-        let Some(end) = self.find(b'\n') else {
+        let Some(end) = self.find(b'\n', true) else {
             let long = self.buffered() > RequestParser::MAX_LINE;
             return if long { Err(ProtocolError::TooBigInline) } else { Ok(None) };
         };
@@ -460,7 +482,7 @@ impl RequestParser {
         self.unquoted.clear();
         let line = &self.buffer[self.start..self.start + end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !inline::split(line, &mut self.unquoted, &mut self.args) {
+        if !inline::split(line, self.rules.inline, &mut self.unquoted, &mut self.args) {
             return Err(ProtocolError::UnbalancedQuotes);
         }
         self.at = end + 1;
@@ -475,8 +497,10 @@ impl RequestParser {
 fn short_length(bytes: &[u8]) -> Option<(u8, i64, usize)> {
     let value = |digit: u8| i64::from(digit - b'0');
     match *bytes {
-        [first @ (b'*' | b'$'), one @ b'0'..=b'9', b'\r', _, ..] => Some((first, value(one), 4)),
-        [first @ (b'*' | b'$'), ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', _, ..] => {
+        [first @ (b'*' | b'$'), one @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            Some((first, value(one), 4))
+        }
+        [first @ (b'*' | b'$'), ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', b'\n', ..] => {
             Some((first, value(ten) * 10 + value(one), 5))
         }
         _ => None,

@@ -143,10 +143,11 @@ impl Server {
         if self.replication.replicas.contains_key(&client) {
             return self.hang_up(client);
         }
+        let closes_leavers = self.profile().messages_close_leavers;
         if let Some(session) = self.sessions.get_mut(&client) {
             if session.closing {
-                // Such a client is closed with the next thing that is sent to it.
-                if !session.wants_reply() {
+                // Such a client is closed with the next thing that is sent to it, or never.
+                if !session.wants_reply() && closes_leavers {
                     self.close(client);
                 }
                 return;

@@ -7,10 +7,10 @@
 //!
 //! Source: each was observed on the real servers of these versions.
 
-use super::{
-    FieldSyntax, Hashes, Profile, Rdb, Sanitizing, SortNumbers, Streams, Version, Versions, Waking,
-    XreadLast,
-};
+mod sentences;
+
+use super::{Profile, Version};
+use sentences::FACTS;
 
 /// A fact of a profile that users notice.
 struct Fact {
@@ -20,15 +20,6 @@ struct Fact {
     /// The news where it no longer holds. Empty if it still holds wherever it was inherited.
     ends: &'static str,
 }
-
-const fn fact(holds: fn(&Profile) -> bool, begins: &'static str) -> Fact {
-    Fact { holds, begins, ends: "" }
-}
-
-const VERSION_11: &str =
-    "RDB files and the payloads of `DUMP` have the version 11: older servers refuse them.";
-const VERSION_12: &str = "RDB files and the payloads of `DUMP` have the version 12: older servers and Valkey refuse them.";
-const VERSION_13: &str = "RDB files and the payloads of `DUMP` have the version 13: older servers and Valkey refuse them.";
 
 impl Fact {
     /// Returns the sentence about what changes from a version to another one. It is empty if the
@@ -41,349 +32,6 @@ impl Fact {
         }
     }
 }
-
-/// The facts, the most surprising first.
-const FACTS: &[Fact] = &[
-    fact(
-        |p| p.blocking == Waking::RunsAgain,
-        "A blocked client that is woken runs its command again (`BLPOP`, `BZPOPMIN`, `XREADGROUP` and their kin): the \
-         order of its own keys decides which of them serves it, a key of the wrong type is an error, and a stream that \
-         was deleted is `NOGROUP`. Before, the key that was fed first served it.",
-    ),
-    fact(
-        |p| p.numbers.shortest,
-        "Scores and other floating-point numbers take their shortest form. From 10,000 on, seven or more decimals turn \
-         exponential: `12345.1234567` is `1.23451234567e+4`. Large whole numbers are written out: `1e17` is \
-         `100000000000000000`.",
-    ),
-    fact(
-        |p| Versions::VALKEY.has(p.version),
-        "`MULTI` and `WATCH` inside a transaction are errors that make `EXEC` fail. Redis answers an error and goes on.",
-    ),
-    fact(
-        |p| p.past.expires,
-        "A time to live that is over already makes a key *expire*: `EXPIRE key 0` raises `expired`, not `del`, and counts \
-         in `expired_keys`.",
-    ),
-    fact(
-        |p| !p.past.is_stored,
-        "`SET key value PXAT` with a time in the past stores nothing, not even for a moment.",
-    ),
-    fact(
-        |p| p.product.mode_field == "server_mode",
-        "`INFO` has `server_mode` instead of `redis_mode`, and claims `redis_version:7.2.4`. `HELLO` says `valkey`. With \
-         `extended-redis-compatibility yes` both say that the server is Redis 7.2.4.",
-    ),
-    fact(
-        |p| Versions::VALKEY.has(p.version),
-        "Other defaults: `lazyfree-lazy-eviction`, `-expire`, `-server-del`, `-user-del`, `-user-flush` and \
-         `replica-lazy-flush` are `yes`, `repl-backlog-size` is 10 MB.",
-    ),
-    fact(
-        |p| p.rdb.version >= Rdb::FIRST_OF_VALKEY,
-        "RDB files and the payloads of `DUMP` have the version 80, and a file begins with `VALKEY080`. Redis and older \
-         versions of Valkey refuse them; from Redis, only versions up to 11 (Redis 7.2) are read.",
-    ),
-    fact(|p| p.rdb.common >= 11, VERSION_11),
-    fact(|p| p.rdb.common >= 12, VERSION_12),
-    fact(|p| p.rdb.common >= 13, VERSION_13),
-    fact(
-        |p| p.messages_follow_reply,
-        "A message that a RESP3 client causes to itself (a publish, an invalidation) comes after the reply to its command \
-         or transaction. Before, it came before the reply, or inside that of `EXEC`.",
-    ),
-    fact(
-        |p| p.time_stands_still,
-        "Time stands still in a transaction: `PTTL` after a sleep in `EXEC` shows the old value.",
-    ),
-    fact(
-        |p| p.arguments.lset_cuts_index,
-        "`LSET` cuts an index far out of range to 32 bits: `LSET list 4294967296 x` replaces the first element, where \
-         before it was an error.",
-    ),
-    fact(
-        |p| p.rdb.hashes != Hashes::Plain,
-        "Fields of hashes may have deadlines: a field ends in its millisecond, with the event `hexpired`, and the hash \
-         goes with its last field. `HSET` of a field removes its deadline, `HINCRBY` keeps it.",
-    ),
-    fact(
-        |p| p.encodings.hash_listpackex && p.rdb.hashes != Hashes::Plain,
-        "A small hash in which a deadline was asked for is a `listpackex`, whose fields stand in the order of their \
-         deadlines.",
-    ),
-    fact(
-        |p| p.fields.past_expires,
-        "A field whose deadline is over already expires (`hexpired`). Redis deletes it (`hdel`).",
-    ),
-    fact(
-        |p| p.fields.syntax == FieldSyntax::Anywhere,
-        "The options of `HGETEX` and `HSETEX`, and the condition of `HEXPIRE`, may also follow the fields.",
-    ),
-    fact(
-        |p| p.groups.create_consumers_at_once,
-        "An `XREADGROUP` or `XCLAIM` that finds nothing creates its consumer, with an event.",
-    ),
-    fact(
-        |p| p.encodings.set_listpack && p.encodings.list_listpack,
-        "Small sets and lists are listpacks (`OBJECT ENCODING`). Such a set keeps the order in which its members came; \
-         before, it was a hash table.",
-    ),
-    Fact {
-        holds: |p| p.arguments.unsubscribe_needs_subscription,
-        begins: "A client that listens to nothing cannot `UNSUBSCRIBE`: `NOSUB`.",
-        ends: "A client that listens to nothing can `UNSUBSCRIBE` again.",
-    },
-    fact(
-        |p| p.arguments.bit_ranges_first,
-        "`BITCOUNT` and `BITPOS` refuse a bad range even if the key is missing or of another type.",
-    ),
-    fact(
-        |p| p.arguments.cursors_are_unsigned,
-        "A cursor such as `-1` is refused, before the key is looked at.",
-    ),
-    fact(|p| Versions::SINCE_7_2.has(p.version), "`ZRANK` and `ZREVRANK` take `WITHSCORE`."),
-    fact(
-        |p| p.rdb.streams != Streams::Seen,
-        "`XINFO CONSUMERS` and `XINFO STREAM FULL` also tell when a consumer last got something: `inactive`, `active-time`.",
-    ),
-    fact(|p| p.comparisons.equal, "`SET` takes `IFEQ`: it sets only what is equal."),
-    fact(|p| p.comparisons.others, "`SET` takes `IFNE`, `IFDEQ` and `IFDNE` too."),
-    fact(
-        |p| p.arguments.bitop_takes_differences,
-        "`BITOP` takes `DIFF`, `DIFF1`, `ANDOR` and `ONE`.",
-    ),
-    fact(|p| p.streams.references, "`XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`."),
-    fact(
-        |p| p.streams.producers,
-        "`XADD` takes `IDMP` and `IDMPAUTO`: a message that its producer sends again is not added again, for as long as \
-         `XCFGSET` says.",
-    ),
-    fact(
-        |p| p.streams.reads_claim,
-        "`XREADGROUP` takes `CLAIM`: before what is new, it delivers what nobody has acknowledged in time, and waits for \
-         that with `BLOCK`.",
-    ),
-    fact(
-        |p| p.streams.trims_references_exactly,
-        "An approximate trim (`~`) with `DELREF` or `ACKED` trims exactly. Before, it trimmed nothing.",
-    ),
-    fact(
-        |p| p.logs_sizes,
-        "The slow log is one of three command logs: the others have large requests and large replies.",
-    ),
-    fact(|p| p.reset_clears_marks, "`RESET` undoes `CLIENT NO-EVICT` and `CLIENT NO-TOUCH`."),
-    fact(|p| p.arguments.hscan_takes_novalues, "`HSCAN` takes `NOVALUES`."),
-    fact(
-        |p| p.arguments.xread_last != XreadLast::Refused,
-        "`XREAD` takes the id `+`: the last entry.",
-    ),
-    Fact {
-        holds: |p| {
-            matches!(
-                p.arguments.xread_last,
-                XreadLast::BeforeLastId | XreadLast::BeforeLastIdOrZero
-            )
-        },
-        begins: "`XREAD` with the id `+` reads nothing when the stream's last entry was deleted.",
-        ends: "`XREAD` with the id `+` reads the last entry that is left when the stream's last one was deleted.",
-    },
-    Fact {
-        holds: |p| p.arguments.xread_last == XreadLast::BeforeLastId,
-        begins: "`XREAD` refuses the id `+` for a stream that never had an entry.",
-        ends: "`XREAD` takes the id `+` for a stream that never had an entry, too.",
-    },
-    fact(
-        |p| p.arguments.client_list_filters,
-        "`CLIENT LIST` takes the filters of `CLIENT KILL`, and both take several ids.",
-    ),
-    fact(
-        |p| p.arguments.client_filters_negate,
-        "`CLIENT LIST` and `CLIENT KILL` take more filters (`NAME`, `IDLE`, `FLAGS`, `DB` and others), and `NOT-` before most.",
-    ),
-    fact(|p| p.arguments.clients_have_primaries, "`primary` is a type of clients, like `master`."),
-    fact(|p| p.arguments.zscan_takes_noscores, "`ZSCAN` takes `NOSCORES`."),
-    fact(|p| p.arguments.bgsave_takes_cancel, "`BGSAVE` takes `CANCEL`."),
-    fact(|p| p.arguments.kill_takes_maxage, "`CLIENT KILL` takes `MAXAGE`."),
-    fact(|p| p.arguments.lrem_refuses_least, "`LREM` refuses the least integer as its count."),
-    fact(|p| p.arguments.lpos_refuses_least, "`LPOS` refuses the least integer as its rank."),
-    fact(
-        |p| p.arguments.timeouts_have_a_range,
-        "A timeout of a blocking command that is too large is `out of range`, no longer `negative`.",
-    ),
-    fact(
-        |p| p.numbers.coordinates_are_doubles,
-        "`GEOPOS` writes coordinates in few digits, as scores are written.",
-    ),
-    fact(
-        |p| p.arguments.bounds_are_decimal,
-        "The bounds of a range of scores are decimal: `ZRANGEBYSCORE key 0x1 0xff` is refused, and so are white spaces.",
-    ),
-    fact(
-        |p| p.arguments.doubles_are_decimal,
-        "Scores, weights, coordinates and lengths are decimal: `ZADD key 0x1 member` is refused.",
-    ),
-    fact(
-        |p| p.arguments.sort_numbers != SortNumbers::AsC,
-        "`SORT` reads decimal numbers, without white space before them: it refuses a list with `0x10`.",
-    ),
-    fact(
-        |p| p.arguments.sort_numbers == SortNumbers::DecimalOfAnySize,
-        "`SORT` takes numbers that are out of range, as infinite or 0.",
-    ),
-    fact(|p| p.arguments.sort_numbers == SortNumbers::Decimal, "`SORT` refuses an empty element."),
-    fact(
-        |p| p.encodings.zadd_counts_members,
-        "The number of members that `ZADD` names decides the encoding of the sorted set, whether it adds them or not.",
-    ),
-    fact(
-        |p| p.encodings.zadd_measures_members,
-        "The longest member that `ZADD` names decides the encoding of the sorted set, too, whether it is added or not.",
-    ),
-    fact(
-        |p| p.encodings.embedding.beside_key,
-        "The length of the key counts for `OBJECT ENCODING` of a string: it is `embstr` if key and value have at most 41 \
-         bytes together.",
-    ),
-    fact(
-        |p| p.encodings.embedding.most > 100,
-        "A string is `embstr` if key and value have at most 113 bytes together, a time to live taking 8 of them.",
-    ),
-    fact(
-        |p| !p.encodings.shares_integers,
-        "`OBJECT REFCOUNT` of a small integer is 1: objects are no longer shared.",
-    ),
-    fact(
-        |p| p.groups.lag_from_start,
-        "`XINFO GROUPS`: a group that has read nothing lags behind by the whole stream, whatever it was told with \
-         `ENTRIESREAD`.",
-    ),
-    fact(
-        |p| p.groups.cap_entries_read,
-        "`XGROUP`'s `ENTRIESREAD` is at most the number of entries that were ever added.",
-    ),
-    fact(
-        |p| p.arguments.scan_refuses_unknown_types,
-        "`SCAN` refuses a `TYPE` that does not exist.",
-    ),
-    fact(|p| p.arguments.bitcount_takes_start, "`BITCOUNT` takes a start without an end."),
-    fact(
-        |p| p.arguments.readonly_outside_cluster,
-        "`READONLY` and `READWRITE` are accepted outside of a cluster.",
-    ),
-    fact(
-        |p| p.arguments.keyslot_outside_cluster,
-        "`CLUSTER KEYSLOT` is answered outside of a cluster.",
-    ),
-    fact(
-        |p| p.arguments.client_ids_are_syntax,
-        "`CLIENT KILL` and `CLIENT LIST` call an id that is no number a syntax error.",
-    ),
-    fact(
-        |p| p.arguments.getex_expiry_first,
-        "`GETEX` checks its expiry before it looks at the key.",
-    ),
-    fact(
-        |p| !p.lua.errors_name_script,
-        "The error of a script ends with its place alone (`script: on @user_script:1.`), without the script's digest.",
-    ),
-    fact(
-        |p| p.lua.has_server,
-        "Scripts and libraries find the table `redis` as `server` too, with `VALKEY_VERSION` and `SERVER_NAME`.",
-    ),
-    fact(|p| p.lua.has_clock, "Scripts have `os.clock`."),
-    fact(
-        |p| p.lua.marks_arrays,
-        "`cjson.decode_array_with_array_mt(true)` lets scripts tell an empty array from an empty object.",
-    ),
-    fact(
-        |p| p.lua.is_an_engine,
-        "Lua is one of several scripting engines: `#!LUA` is accepted, and `#!js` is `Could not find scripting engine 'js'`.",
-    ),
-    fact(
-        |p| p.texts.name_no_product,
-        "Errors of scripts do not speak of Redis: `Unknown command called from script`, `NOSCRIPT No matching script.`, `BUSY Valkey is \
-         busy`.",
-    ),
-    fact(
-        |p| p.lua.product == "Valkey",
-        "The error of a command that scripts must not call speaks of Valkey: `This Valkey command is not allowed from script`.",
-    ),
-    fact(
-        |p| p.lua.levels_are_of_log,
-        "`redis.log` calls a level that does not exist an `Invalid log level`.",
-    ),
-    fact(
-        |p| p.access.refusals_name_user,
-        "What access control refuses has other texts, outside of transactions, in scripts and in `ACL DRYRUN`: `NOPERM \
-         User alice has no permissions to run the 'get' command`, `NOPERM No permissions to access a key`.",
-    ),
-    fact(
-        |p| p.access.databases,
-        "Users can be limited to databases: `ACL SETUSER alice db=0,2`. `ACL GETUSER` has a field `databases`.",
-    ),
-    fact(
-        |p| p.access.rules_are_kept,
-        "`ACL LIST` and `ACL GETUSER` show the rules for commands as they were given: `+@all -get +@string` is no longer \
-         `+@all`.",
-    ),
-    Fact {
-        holds: |p| p.access.sanitizing == Sanitizing::Always,
-        begins: "Every user is shown to have `sanitize-payload`, unless a rule says otherwise.",
-        ends: "Users are shown without `sanitize-payload` and `skip-sanitize-payload`.",
-    },
-    fact(
-        |p| p.access.log_has_ids,
-        "An entry of `ACL LOG` has an id, and the times of its first and its last event. `INFO` counts denials.",
-    ),
-    fact(
-        |p| p.texts.missing_position_is_named,
-        "The error of `GEOSEARCH FROMMEMBER` names the member that is missing.",
-    ),
-    fact(
-        |p| p.texts.refusal_in_multi_names_command,
-        "The error of a command that a transaction refuses (`WATCH` within `MULTI`) names the command.",
-    ),
-    Fact {
-        holds: |p| p.full_refuses_queueing,
-        begins: "A server that is out of memory refuses to queue any command of a transaction: `OOM`.",
-        ends: "A server that is out of memory (`maxmemory`) queues the commands of a transaction that need no more. Before, \
-               it answered `OOM` to each of them, so that `EXEC` failed.",
-    },
-    Fact {
-        holds: |p| p.renames_are_uses,
-        begins: "`RENAME` is a use of the key, for `OBJECT IDLETIME` and for the eviction.",
-        ends: "`RENAME` is no use of the key any more: `OBJECT IDLETIME` goes on, and the eviction takes the key earlier.",
-    },
-    fact(
-        |p| p.event_classes.contains('o'),
-        "`notify-keyspace-events` takes the classes `o` (the event `overwritten`: a key got another value) and `c` \
-         (`type_changed`: one of another type). They are not part of `A`.",
-    ),
-    fact(
-        |p| p.hides_commands,
-        "Before a login, a command that does not exist or has a wrong number of arguments is `NOAUTH`, too.",
-    ),
-    fact(
-        |p| p.arguments.client_takes_more,
-        "`CLIENT UNBLOCK` and `CLIENT PAUSE` ignore further arguments. Before, they refused them.",
-    ),
-    fact(
-        |p| p.texts.hello_names_protocol,
-        "The error of `HELLO` before a login names the protocol: `HELLO <proto> AUTH <user> <pass>`.",
-    ),
-    fact(
-        |p| p.texts.unknown_command_has_no_tail,
-        "The error of an unknown command without arguments does not speak of arguments.",
-    ),
-    fact(
-        |p| p.texts.unbalanced_names_command,
-        "`XREAD` and `XREADGROUP` name themselves in the error of streams and ids that do not match.",
-    ),
-    fact(
-        |p| p.texts.unbalanced_offers_last,
-        "The error of streams and ids that do not match also offers the id `+` in `XREAD`.",
-    ),
-];
 
 impl Version {
     /// The version here from which this one descends, `None` of the first. Valkey goes on from
@@ -439,5 +87,99 @@ impl Version {
             news => Some(news.to_owned()),
         };
         FACTS.iter().filter_map(sentence).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// What nobody meets with an upgrade, what is the upgrade itself, and what belongs to a fact
+    /// that is told.
+    const UNTOLD: &[&str] = &[
+        // Names and numbers of the product.
+        "version",
+        "product",
+        "memory.at_start",
+        "memory.allocator",
+        "memory.resident",
+        "memory.system",
+        "memory.scripts",
+        "memory.functions",
+        "memory.tables",
+        // Between masters and replicas.
+        "selects_in_multi",
+        "rewrites",
+        // Part of new commands and options.
+        "comparisons.join_conditions",
+        "comparisons.count_hits",
+        "comparisons.msetex_counts_pairs",
+        "fields.latest",
+        "fields.past_expires",
+        "fields.due_are_gone",
+        "fields.mark_digest",
+        "fields.getex_reads",
+        "fields.persisted_are_changes",
+        "fields.ended_are_sent_together",
+        "fields.sets_are_sent_bare",
+        "fields.float_keeps_deadline",
+        // Too small.
+        "clock_wraps_exactly",
+        "messages_close_leavers",
+        "requests.nul_hides_count",
+        "tables.empty_are_silent",
+        "texts.arguments_have_display",
+        "texts.help_is_imperative",
+        "texts.client_has_own_buffer",
+        "lua.set_repl_requires_one",
+    ];
+
+    /// The facts of a profile by their paths, such as `lua.has_clock`.
+    fn facts(profile: &Profile) -> BTreeMap<String, String> {
+        let mut path: Vec<String> = Vec::new();
+        let mut facts = BTreeMap::new();
+        for line in format!("{profile:#?}").lines() {
+            let depth = (line.len() - line.trim_start().len()) / 4;
+            let Some(depth) = depth.checked_sub(1) else { continue };
+            path.truncate(depth);
+            let value = match line.trim().split_once(": ") {
+                Some((name, value)) if name.chars().all(|c| c.is_alphanumeric() || c == '_') => {
+                    path.push(name.to_owned());
+                    value
+                }
+                _ => line.trim(),
+            };
+            if let [first, ..] = path.as_slice() {
+                let name = [first.as_str(), path.get(1).map_or("", String::as_str)].join(".");
+                let name = name.trim_end_matches('.').to_owned();
+                facts.entry(name).or_insert_with(String::new).push_str(value);
+            }
+        }
+        facts
+    }
+
+    /// A fact is told of if a sentence asks for it by its name.
+    #[test]
+    fn every_fact_that_changes_is_told_of() {
+        let sentences = include_str!("changes/sentences.rs");
+        let is_untold = |fact: &str| {
+            let of = |untold: &&str| {
+                fact == *untold
+                    || fact.strip_prefix(untold).is_some_and(|rest| rest.starts_with('.'))
+            };
+            UNTOLD.iter().any(of)
+        };
+        let mut missing = Vec::new();
+        for &version in Version::ALL {
+            let Some(before) = version.before() else { continue };
+            let (before, after) = (facts(before.profile()), facts(version.profile()));
+            assert!(after.contains_key("lua.has_clock") && after.contains_key("event_classes"));
+            let changed = after.iter().filter(|(fact, value)| before.get(*fact) != Some(*value));
+            let is_told = |fact: &str| sentences.contains(&format!("p.{fact}"));
+            let missed = changed.filter(|(fact, _)| !is_told(fact) && !is_untold(fact));
+            missing.extend(missed.map(|(fact, _)| format!("{fact} changes with {version}")));
+        }
+        assert!(missing.is_empty(), "say so: {missing:#?}");
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Profile {
     pub(crate) encodings: Encodings,
     pub(crate) rdb: Rdb,
     pub(crate) blocking: Waking,
+    pub(crate) requests: Requests,
+    pub(crate) tables: Tables,
     pub(crate) arguments: Arguments,
     pub(crate) past: Past,
     pub(crate) fields: Fields,
@@ -42,12 +44,62 @@ pub(crate) struct Profile {
     pub(crate) full_refuses_queueing: bool,
     /// Clients that have not logged in do not learn which commands exist.
     pub(crate) hides_commands: bool,
+    /// The clock of keys wraps around after exactly 2²⁴ seconds, not one earlier.
+    pub(crate) clock_wraps_exactly: bool,
+    /// A client that has switched replies off and said `QUIT` is closed by a message to it.
+    pub(crate) messages_close_leavers: bool,
     /// `RESET` also undoes `CLIENT NO-EVICT`, `NO-TOUCH` and `IMPORT-SOURCE`.
     pub(crate) reset_clears_marks: bool,
 }
 
-/// The words in which masters and replicas tell each other of changes.
+/// The corner cases of reading requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Requests {
+    /// A NUL hides the end of the line with the count of arguments.
+    pub(crate) nul_hides_count: bool,
+    /// A NUL hides the end of a line with the length of an argument.
+    pub(crate) nul_hides_length: bool,
+    /// Bytes that should be a line end are looked at.
+    pub(crate) line_ends_are_checked: bool,
+    pub(crate) inline: Inline,
+}
+
+impl Requests {
+    pub(crate) fn of(version: Version) -> Requests {
+        version.profile().requests
+    }
+}
+
+/// The corner cases of lines as people type them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Inline {
+    /// The byte 0xff is lost, unless it is written as an escape.
+    pub(crate) loses_ff: bool,
+    /// An argument may go on where a quote closes, and the last quote of a line closes even after a
+    /// backslash.
+    pub(crate) goes_on_behind_quotes: bool,
+}
+
+/// How `DEBUG HTSTATS` describes hash tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tables {
+    /// Chains are described without being asked for.
+    pub(crate) chains_are_told: bool,
+    /// The empty table of a database is not described at all.
+    pub(crate) empty_are_silent: bool,
+    /// Tables have buckets instead of chains.
+    pub(crate) buckets: Option<Buckets>,
+}
+
+/// Hash tables of buckets with several entries each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Buckets {
+    /// The stats have a line about the progress of rehashing.
+    pub(crate) tell_rehashing: bool,
+}
+
+/// The words in which masters and replicas tell each other of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rewrites {
     /// `SET` with `PXAT` is kept as it is.
     pub(crate) keep_pxat: bool,
@@ -55,6 +107,8 @@ pub(crate) struct Rewrites {
     pub(crate) reads_set_position: bool,
     /// The entries that a group has read do not move its position.
     pub(crate) entries_keep_position: bool,
+    /// The command that tells replicas of a `GEOADD`.
+    pub(crate) geoadd: &'static str,
     /// A replica also confirms how far its append-only file is synced.
     pub(crate) confirm_syncs: bool,
 }
@@ -178,6 +232,8 @@ pub(crate) enum XreadLast {
 pub(crate) struct Scan {
     /// Expired keys are removed before their type is looked at.
     pub(crate) expires_first: bool,
+    /// They are even if they do not match the pattern.
+    pub(crate) expires_unmatched: bool,
     /// A look at the type counts as a hit.
     pub(crate) counts_types: bool,
 }
@@ -187,6 +243,9 @@ pub(crate) struct Scan {
 pub(crate) struct Arguments {
     /// `LPOS … RANK` refuses the least integer.
     pub(crate) lpos_refuses_least: bool,
+    /// `CONFIG SET` has a text of its own for a number that an unsigned parameter holds as if it
+    /// were negative.
+    pub(crate) config_refuses_negatives: bool,
     /// `LREM` refuses the least integer.
     pub(crate) lrem_refuses_least: bool,
     /// `LSET` cuts its index to 32 bits, so that one far out of range replaces an element.
@@ -354,6 +413,8 @@ pub(crate) struct Memory {
     pub(crate) functions: usize,
     /// Used by the tables of scripts and functions.
     pub(crate) tables: usize,
+    /// `MEMORY STATS` also lists empty databases.
+    pub(crate) lists_empty_databases: bool,
 }
 
 /// How floating-point numbers are written.
@@ -437,4 +498,6 @@ pub(crate) struct Lua {
     /// Lua is one of several scripting engines: its name is in any case, it is looked for after the
     /// rest of the first line, and functions are checked when their library is loaded.
     pub(crate) is_an_engine: bool,
+    /// A script for reading is told that memory is short before it is told that it must not write.
+    pub(crate) memory_before_read_only: bool,
 }

@@ -1,9 +1,9 @@
 //! The profiles: the facts of each version.
 
 use super::facts::{
-    Access, Arguments, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes, Lua, Memory,
-    Numbers, Past, Product, Profile, Rdb, Rewrites, Sanitizing, Scan, SortNumbers, StreamRules,
-    Streams, Texts, Waking, XreadLast,
+    Access, Arguments, Buckets, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes,
+    Inline, Lua, Memory, Numbers, Past, Product, Profile, Rdb, Requests, Rewrites, Sanitizing,
+    Scan, SortNumbers, StreamRules, Streams, Tables, Texts, Waking, XreadLast,
 };
 use super::{Embedding, Version};
 
@@ -19,6 +19,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
         scripts: 32_768,
         functions: 33_792,
         tables: 200,
+        lists_empty_databases: false,
     },
     numbers: Numbers { shortest: false, coordinates_are_doubles: false },
     texts: TEXTS,
@@ -38,6 +39,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
         levels_are_of_log: false,
         set_repl_requires_one: false,
         is_an_engine: false,
+        memory_before_read_only: false,
     },
     encodings: Encodings {
         set_listpack: false,
@@ -50,6 +52,8 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     rdb: Rdb { version: 10, common: 10, streams: Streams::Seen, hashes: Hashes::Plain },
     blocking: Waking::Serves,
+    requests: REQUESTS,
+    tables: Tables { chains_are_told: true, empty_are_silent: false, buckets: None },
     arguments: ARGUMENTS,
     past: Past { expires: false, is_stored: true },
     fields: FIELDS,
@@ -77,16 +81,26 @@ pub(super) const REDIS_7_0: Profile = Profile {
         keep_pxat: false,
         reads_set_position: false,
         entries_keep_position: false,
+        geoadd: "zadd",
         confirm_syncs: false,
     },
     time_stands_still: false,
     logs_sizes: false,
-    scan: Scan { expires_first: false, counts_types: true },
+    scan: Scan { expires_first: false, expires_unmatched: false, counts_types: true },
     event_classes: "Ag$lshzxeKEtmdn",
     renames_are_uses: true,
     full_refuses_queueing: true,
     hides_commands: false,
+    clock_wraps_exactly: false,
+    messages_close_leavers: true,
     reset_clears_marks: false,
+};
+
+const REQUESTS: Requests = Requests {
+    nul_hides_count: true,
+    nul_hides_length: true,
+    line_ends_are_checked: false,
+    inline: Inline { loses_ff: false, goes_on_behind_quotes: false },
 };
 
 const REDIS: Product = Product {
@@ -126,6 +140,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     version: Version::Redis7_2,
     product: redis("7.2.6", "12.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
+    tables: Tables { chains_are_told: false, ..REDIS_7_0.tables },
     texts: Texts {
         help_is_imperative: true,
         unbalanced_names_command: true,
@@ -150,7 +165,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     rdb: Rdb { version: 11, common: 11, streams: Streams::Active, ..REDIS_7_0.rdb },
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
-    scan: Scan { expires_first: true, counts_types: true },
+    scan: Scan { expires_first: true, ..REDIS_7_0.scan },
     renames_are_uses: false,
     reset_clears_marks: true,
     messages_follow_reply: true,
@@ -170,6 +185,7 @@ pub(super) const REDIS_7_4: Profile = Profile {
     rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     arguments: ARGUMENTS_7_4,
     full_refuses_queueing: false,
+    tables: Tables { empty_are_silent: true, ..REDIS_7_2.tables },
     fields: Fields { counter: Some("subexpiry"), mark_digest: true, ..FIELDS },
     ..REDIS_7_2
 };
@@ -199,9 +215,13 @@ pub(super) const REDIS_8_2: Profile = Profile {
         ..REDIS_8_0.encodings
     },
     groups: Groups { cap_entries_read: true, ..REDIS_8_0.groups },
-    arguments: Arguments { bitop_takes_differences: true, ..REDIS_8_0.arguments },
+    arguments: Arguments {
+        bitop_takes_differences: true,
+        config_refuses_negatives: true,
+        ..REDIS_8_0.arguments
+    },
     streams: StreamRules { references: true, ..REDIS_8_0.streams },
-    scan: Scan { expires_first: true, counts_types: false },
+    scan: Scan { expires_first: true, expires_unmatched: true, counts_types: false },
     event_classes: "Ag$lshzxeKEtmdnoc",
     ..REDIS_8_0
 };
@@ -228,6 +248,9 @@ pub(super) const REDIS_8_6: Profile = Profile {
         count_hits: true,
         msetex_counts_pairs: true,
     },
+    requests: Requests { nul_hides_length: false, ..REQUESTS },
+    scan: Scan { expires_unmatched: false, ..REDIS_8_2.scan },
+    arguments: Arguments { config_refuses_negatives: false, ..REDIS_8_2.arguments },
     ..REDIS_8_2
 };
 
@@ -240,6 +263,8 @@ pub(super) const VALKEY_8_0: Profile = Profile {
     encodings: Encodings { zadd_measures_members: true, ..REDIS_7_2.encodings },
     past: Past { expires: false, is_stored: false },
     full_refuses_queueing: false,
+    tables: Tables { empty_are_silent: true, ..REDIS_7_2.tables },
+    messages_close_leavers: false,
     rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     ..REDIS_7_2
 };
@@ -247,7 +272,15 @@ pub(super) const VALKEY_8_0: Profile = Profile {
 pub(super) const VALKEY_8_1: Profile = Profile {
     version: Version::Valkey8_1,
     product: valkey("8.1.8", "10.2.1"),
+    memory: Memory { lists_empty_databases: true, ..VALKEY_8_0.memory },
     lua: Lua { is_an_engine: true, ..VALKEY_8_0.lua },
+    tables: Tables { buckets: Some(Buckets { tell_rehashing: false }), ..VALKEY_8_0.tables },
+    requests: Requests {
+        nul_hides_count: false,
+        nul_hides_length: false,
+        line_ends_are_checked: true,
+        inline: Inline { loses_ff: true, goes_on_behind_quotes: false },
+    },
     encodings: Encodings {
         shares_integers: false,
         embedding: Embedding::VALKEY_8_1,
@@ -269,7 +302,15 @@ pub(super) const VALKEY_8_1: Profile = Profile {
 pub(super) const VALKEY_9_1: Profile = Profile {
     version: Version::Valkey9_1,
     product: valkey("9.1.2", "16.2.0"),
-    lua: Lua { errors_name_script: false, product: "Valkey", ..VALKEY_8_1.lua },
+    memory: VALKEY_8_0.memory,
+    lua: Lua {
+        errors_name_script: false,
+        product: "Valkey",
+        memory_before_read_only: true,
+        ..VALKEY_8_1.lua
+    },
+    rewrites: Rewrites { geoadd: "ZADD", ..VALKEY_8_1.rewrites },
+    clock_wraps_exactly: true,
     texts: Texts {
         missing_position_is_named: true,
         refusal_in_multi_names_command: true,
@@ -277,6 +318,11 @@ pub(super) const VALKEY_9_1: Profile = Profile {
     },
     access: Access { sanitizing: Sanitizing::Hidden, databases: true, ..VALKEY_8_1.access },
     rdb: Rdb { version: 80, hashes: Hashes::Absolute, ..VALKEY_8_1.rdb },
+    tables: Tables { buckets: Some(Buckets { tell_rehashing: true }), ..VALKEY_8_1.tables },
+    requests: Requests {
+        inline: Inline { loses_ff: true, goes_on_behind_quotes: true },
+        ..VALKEY_8_1.requests
+    },
     hides_commands: true,
     fields: Fields {
         syntax: FieldSyntax::AfterOptions,
@@ -334,6 +380,7 @@ const TEXTS: Texts = Texts {
 
 const ARGUMENTS: Arguments = Arguments {
     lpos_refuses_least: false,
+    config_refuses_negatives: false,
     lrem_refuses_least: false,
     lset_cuts_index: false,
     timeouts_have_a_range: false,

@@ -135,6 +135,58 @@ fn lax_where_the_server_is() {
     assert_eq!(requests(&long)[0][1].len(), 70_000);
 }
 
+/// Answers of the real servers. What is not an answer is a request that is not there yet.
+#[test]
+fn corners_of_later_versions() {
+    const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+    let crlf = "-ERR Protocol error: invalid CRLF in request\r\n";
+    let (count, length) = (
+        "-ERR Protocol error: invalid multibulk length\r\n",
+        "-ERR Protocol error: invalid bulk length\r\n",
+    );
+    let (digit, letter, nul) = (
+        "-ERR Protocol error: expected '$', got '4'\r\n",
+        "-ERR Protocol error: expected '$', got 'P'\r\n",
+        "-ERR Protocol error: expected '$', got '\0'\r\n",
+    );
+    let table: [(&[u8], &str, &str, &str); 14] = [
+        (b"*1\r$4\r\nPING\r\n", digit, digit, crlf),
+        (b"*1\rX$4\r\nPING\r\n", "", "", crlf),
+        (b"*1\r\n$4\rXPING\r\n", "", "", crlf),
+        (b"*1\r\n$4\r\nPINGxx", "", "", crlf),
+        (b"*1\r\n$4\r\nPINGx\r", "", "", crlf),
+        (b"*1\r\n$4\r\nPINGx", "", "", ""),
+        (b"*0\rX", "", "", crlf),
+        (b"*x\rX", count, count, crlf),
+        (b"*1\r\n$x\rX", length, length, crlf),
+        (b"*1\r\nP\rX", letter, letter, letter),
+        (b"*1\0\r\n$4\r\nPING\r\n", "", "", count),
+        (b"*1\r\n$4\0\r\nPING\r\n", "", length, length),
+        (b"*1\r\n\0\r\n", "", nul, nul),
+        (b"PI\0NG\r\n", "", "", ""),
+    ];
+    for (bytes, before, redis_8_6, valkey_8_1) in table {
+        for (version, expected) in [
+            (Version::Redis8_2, before),
+            (Version::Redis8_6, redis_8_6),
+            (Version::Valkey8_0, before),
+            (Version::Valkey8_1, valkey_8_1),
+            (Version::Valkey9_1, valkey_8_1),
+        ] {
+            let mut parser = RequestParser::new();
+            parser.set_version(version);
+            let found = answer(&mut parser, bytes);
+            let found = String::from_utf8_lossy(&found).into_owned();
+            assert_eq!(found, expected, "{version}: {}", bytes.escape_ascii());
+            let mut parser = RequestParser::new();
+            parser.set_version(version);
+            let whole = [PING, bytes].concat();
+            let (requests, _) = run(&mut parser, &whole, 1);
+            assert_eq!(requests[0], [b"PING".to_vec()], "{version}: in pieces");
+        }
+    }
+}
+
 #[test]
 fn it_stays_failed_and_keeps_nothing() {
     let mut parser = RequestParser::new();

@@ -10,6 +10,7 @@ use crate::redis::command::arguments::is;
 use crate::redis::database::sha256::sha256_hex;
 use crate::redis::resp::inline;
 use crate::redis::value::Sds;
+use crate::redis::version::Inline;
 use crate::redis::version::{Sanitizing, Version};
 
 #[derive(Clone, Debug)]
@@ -163,7 +164,7 @@ fn selector(rules: &[u8], basis: Basis) -> Result<Selector, RuleError> {
     let mut selector = Selector::new(basis);
     let rules = rules.split(|byte| *byte == 0).next().unwrap_or_default();
     let (mut bytes, mut ranges) = (Vec::new(), Vec::new());
-    if inline::split(rules, &mut bytes, &mut ranges) {
+    if inline::split(rules, Inline::default(), &mut bytes, &mut ranges) {
         for range in ranges {
             let rule = &bytes[range];
             // Unlike outside of parentheses, an empty rule is none that exists.

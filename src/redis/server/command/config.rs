@@ -93,7 +93,13 @@ fn failed(name: &str, why: &str) -> CommandError {
 fn set_one(config: &mut Config, parameter: &'static Parameter, value: &str) -> Result<(), String> {
     let parameter = parameter.itself();
     let current = value_of(config, parameter);
-    let value = later::form_of(parameter, config.version).read(&current, value)?;
+    let form = later::form_of(parameter, config.version);
+    let arguments = &config.version.profile().arguments;
+    let is_unsigned = !later::is_signed(parameter);
+    if arguments.config_refuses_negatives && is_unsigned && form.turns_negative(value) {
+        return Err("argument must be greater or equal to 0".to_owned());
+    }
+    let value = form.read(&current, value)?;
     match parameter.effect {
         Effect::Modelled(setting) => (setting.set)(config, &value),
         Effect::Fixed(why) if value != later::default_of(parameter, config.version) => {

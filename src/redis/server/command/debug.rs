@@ -20,6 +20,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::value::{Sds, StringValue, Value, number};
+use crate::redis::version::Versions;
 use smol_str::SmolStr;
 use std::time::Duration;
 
@@ -45,10 +46,17 @@ struct Debug {
     name: &'static str,
     arguments: (usize, usize),
     run: Run,
+    versions: Versions,
 }
 
 const fn row(name: &'static str, arguments: (usize, usize), run: Run) -> Debug {
-    Debug { name, arguments, run }
+    Debug { name, arguments, run, versions: Versions::ALL }
+}
+
+impl Debug {
+    const fn of(self, versions: Versions) -> Debug {
+        Debug { versions, ..self }
+    }
 }
 
 const ANY: usize = usize::MAX;
@@ -67,7 +75,9 @@ const SUBCOMMANDS: &[Debug] = &[
     row("drop-cluster-packet-filter", (1, 1), Run::Alone(packet_filter)),
     row("error", (1, 1), Run::Alone(error)),
     row("htstats", (1, 1), Run::Server(inspect::htstats)),
+    row("htstats", (2, ANY), Run::Server(inspect::htstats)).of(Versions::SINCE_7_2),
     row("htstats-key", (1, 1), Run::Database(inspect::htstats_key)),
+    row("htstats-key", (2, ANY), Run::Database(inspect::htstats_key)).of(Versions::SINCE_7_2),
     row("leak", (1, 1), Run::Alone(ok)),
     row("listpack", (1, 1), Run::Database(inspect::listpack)),
     row("loadaof", (0, ANY), Run::Server(reload::loadaof)),
@@ -101,9 +111,10 @@ fn debug(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     if arguments == 0 && is(args[1], "help") {
         return describe::help(server.table, args).map(Some);
     }
+    let version = server.profile().version;
     let called = |row: &&Debug| {
         let (least, most) = row.arguments;
-        is(args[1], row.name) && (least..=most).contains(&arguments)
+        is(args[1], row.name) && (least..=most).contains(&arguments) && row.versions.has(version)
     };
     match SUBCOMMANDS.iter().find(called) {
         Some(row) => match row.run {

@@ -13,6 +13,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::eviction::MemoryUse;
+use crate::redis::version::Versions;
 
 #[rustfmt::skip]
 const MEMORY_SUBCOMMANDS: &[Row] = &[
@@ -93,46 +94,70 @@ fn percentage(part: usize, of: usize) -> Reply {
 /// The overhead of one database.
 fn overhead_of((number, db): (usize, &Database)) -> (Reply, Reply) {
     let (main, expires) = db.keyspace.overhead();
-    let fields = [
-        ("overhead.hashtable.main", main),
-        ("overhead.hashtable.expires", expires),
-        ("overhead.hashtable.slot-to-keys", 0),
-    ];
-    let fields = fields.map(|(name, bytes)| (Reply::bulk(name.as_bytes()), Reply::count(bytes)));
-    (Reply::bulk(format!("db.{number}").as_bytes()), Reply::Map(fields.into()))
+    let mut fields =
+        vec![("overhead.hashtable.main", main), ("overhead.hashtable.expires", expires)];
+    if !Versions::SINCE_7_4.has(db.profile.version) {
+        fields.push(("overhead.hashtable.slot-to-keys", 0));
+    }
+    let counts = |(name, bytes): (&str, usize)| (Reply::bulk(name.as_bytes()), Reply::count(bytes));
+    let fields = fields.into_iter().map(counts).collect();
+    (Reply::bulk(format!("db.{number}").as_bytes()), Reply::Map(fields))
 }
 
 fn memory_stats(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+    const ALL: Versions = Versions::ALL;
+    let version = server.profile().version;
     let facts = &server.profile().memory;
     let MemoryUse { used, peak, overhead, keys } = MemoryUse::of(server);
     let (dataset, net) = (used - overhead, (used - facts.at_start).max(1));
     let (allocated, resident) = (used + facts.allocator, used + facts.resident);
     let count = |name: &str, n: usize| (Reply::bulk(name.as_bytes()), Reply::count(n));
     let named = |name: &str, reply| (Reply::bulk(name.as_bytes()), reply);
-    let mut fields = vec![
-        count("peak.allocated", peak),
-        count("total.allocated", used),
-        count("startup.allocated", facts.at_start),
-        count("replication.backlog", 0),
-        count("clients.slaves", 0),
-        count("clients.normal", 0),
-        count("cluster.links", 0),
-        count("aof.buffer", 0),
-        count("lua.caches", server.scripting.sizes().bytes),
-        count("functions.caches", facts.tables),
+    let of_version = |(name, n, versions): (&str, usize, Versions)| {
+        versions.has(version).then(|| count(name, n))
+    };
+    let mut fields: Vec<(Reply, Reply)> = [
+        ("peak.allocated", peak, ALL),
+        ("total.allocated", used, ALL),
+        ("startup.allocated", facts.at_start, ALL),
+        ("replication.backlog", 0, ALL),
+        ("replica.fullsync.buffer", 0, Versions::REDIS_SINCE_8_0),
+        ("replicas.repl.buffer", 0, Versions::VALKEY_9_1),
+        ("clients.slaves", 0, ALL),
+        ("clients.normal", 0, ALL),
+        ("cluster.links", 0, ALL),
+        ("cluster.slot_import", 0, Versions::VALKEY_9_1),
+        ("cluster.slot_export", 0, Versions::VALKEY_9_1),
+        ("aof.buffer", 0, ALL),
+        ("lua.caches", server.scripting.sizes().bytes, ALL),
+        ("functions.caches", facts.tables, ALL),
+        ("script.VMs", facts.scripts + facts.functions, Versions::REDIS_SINCE_8_0),
+    ]
+    .into_iter()
+    .filter_map(of_version)
+    .collect();
+    let is_listed = |db: &Database| facts.lists_empty_databases || !db.is_empty();
+    let listed = server.databases.iter().enumerate().filter(|(_, db)| is_listed(db));
+    fields.extend(listed.map(overhead_of));
+    let totals = [
+        ("overhead.db.hashtable.lut", 0, Versions::SINCE_7_4),
+        ("overhead.db.hashtable.rehashing", 0, Versions::SINCE_7_4),
+        ("overhead.total", overhead, ALL),
+        ("db.dict.rehashing.count", 0, Versions::SINCE_7_4),
+        ("keys.count", keys, ALL),
+        ("keys.bytes-per-key", net.checked_div(keys).unwrap_or(0), ALL),
+        ("dataset.bytes", dataset, ALL),
     ];
-    let kept = server.databases.iter().enumerate().filter(|(_, db)| !db.is_empty());
-    fields.extend(kept.map(overhead_of));
+    fields.extend(totals.into_iter().filter_map(of_version));
     fields.extend([
-        count("overhead.total", overhead),
-        count("keys.count", keys),
-        count("keys.bytes-per-key", net.checked_div(keys).unwrap_or(0)),
-        count("dataset.bytes", dataset),
         named("dataset.percentage", percentage(dataset, net)),
         named("peak.percentage", percentage(used, peak)),
         count("allocator.allocated", allocated),
         count("allocator.active", allocated),
         count("allocator.resident", resident),
+    ]);
+    fields.extend(of_version(("allocator.muzzy", 0, Versions::SINCE_7_4)));
+    fields.extend([
         named("allocator-fragmentation.ratio", ratio(allocated, allocated)),
         count("allocator-fragmentation.bytes", 0),
         named("allocator-rss.ratio", ratio(resident, allocated)),

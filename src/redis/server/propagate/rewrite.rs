@@ -87,7 +87,7 @@ pub(super) fn effects(
         "restore" => restore(args, db.stored(key).is_some(), expiry()),
         "xadd" => vec![xadd(db, args, reply)],
         "xtrim" => vec![trimmed(db, args, words(args), args.len())],
-        "geoadd" => vec![geoadd(args)],
+        "geoadd" => vec![geoadd(db.profile.rewrites.geoadd, args)],
         "lmpop" => popped_many((b"LPOP", b"RPOP", "right"), &args[1..], reply),
         "blmpop" => popped_many((b"LPOP", b"RPOP", "right"), &args[2..], reply),
         "zmpop" => popped_many((b"ZPOPMIN", b"ZPOPMAX", "max"), &args[1..], reply),
@@ -240,11 +240,11 @@ fn trimmed(db: &Database, args: Args<'_>, mut words: Vec<Sds>, end: usize) -> Ve
 }
 
 /// `GEOADD` is a `ZADD` of the positions as scores.
-fn geoadd(args: Args<'_>) -> Vec<Sds> {
+fn geoadd(name: &str, args: Args<'_>) -> Vec<Sds> {
     let is_option = |word: &[u8]| ["nx", "xx", "ch"].iter().any(|name| is(word, name));
     let first = (2..args.len()).find(|at| !is_option(args[*at])).unwrap_or(args.len());
     let mut words = words(&args[..first]);
-    words[0] = "zadd".into();
+    words[0] = name.into();
     for place in args[first..].chunks_exact(3) {
         let coordinate = |word: &[u8]| parse_double(word).unwrap_or(0.0);
         let point = Point::new(coordinate(place[0]), coordinate(place[1]));

@@ -100,6 +100,14 @@ impl Run<'_> {
             server.check_script(self.client, SCRIPT, command, words)?;
         }
         let writes = command.has(flag::WRITE);
+        let is_out_of_memory = server.is_out_of_memory()
+            && !self.dirty
+            && !self.allow_oom
+            && command.has(flag::DENYOOM);
+        let out_of_memory = || refuse("OOM command not allowed when used memory > 'maxmemory'.");
+        if is_out_of_memory && server.profile().lua.memory_before_read_only {
+            return out_of_memory();
+        }
         if self.read_only && (writes || command.has(flag::MAY_REPLICATE)) {
             return refuse("ERR Write commands are not allowed from read-only scripts.");
         }
@@ -111,9 +119,8 @@ impl Run<'_> {
             server.check_bad_state(SCRIPT, command, false)?;
             server.check_bad_state(SCRIPT, command, true)?;
         }
-        if server.is_out_of_memory() && !self.dirty && !self.allow_oom && command.has(flag::DENYOOM)
-        {
-            return refuse("OOM command not allowed when used memory > 'maxmemory'.");
+        if is_out_of_memory {
+            return out_of_memory();
         }
         if writes && !self.dirty {
             self.dirty = true;

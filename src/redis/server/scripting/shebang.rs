@@ -6,6 +6,7 @@
 use crate::redis::command::flag;
 use crate::redis::resp::inline;
 use crate::redis::script::FLAGS;
+use crate::redis::version::Inline;
 
 /// What a script may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Flags {
 /// Splits a line into words, as a command line is split. Returns `None` if quotes are unbalanced.
 fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (mut bytes, mut ranges) = (Vec::new(), Vec::new());
-    inline::split(line, &mut bytes, &mut ranges)
+    inline::split(line, Inline::default(), &mut bytes, &mut ranges)
         .then(|| ranges.into_iter().map(|range| bytes[range].to_vec()).collect())
 }
 

@@ -100,12 +100,14 @@ const SHUTDOWN: Form = Flags(&["default", "save", "nosave", "now", "force", "saf
 /// Other forms of the parameters of 7.0.
 #[rustfmt::skip]
 const FORMS: &[(&str, Form, Versions)] = &[
+    ("cluster-announce-human-nodename", Special(validate::node_name_without_spaces), Versions::VALKEY_9_1),
     ("io-threads", Integer(1, 256), Versions::VALKEY_9_1),
     ("log-format", OneOf(&["legacy", "logfmt", "json"]), Versions::VALKEY_9_1),
     ("loglevel", OneOf(&["debug", "verbose", "notice", "warning", "nothing"]), Versions::SINCE_7_2),
     ("maxmemory-policy", POLICIES, Versions::REDIS_8_6),
     ("maxmemory-samples", Integer(1, 64), Versions::SINCE_7_4),
-    ("repl-diskless-load", OneOf(&["disabled", "on-empty-db", "swapdb", "flush-before-load"]), Versions::REDIS_8_6.or(Versions::VALKEY_SINCE_8_1)),
+    ("repl-diskless-load", OneOf(&["disabled", "on-empty-db", "swapdb", "flushdb"]), Versions::REDIS_8_6),
+    ("repl-diskless-load", OneOf(&["disabled", "on-empty-db", "swapdb", "flush-before-load"]), Versions::VALKEY_SINCE_8_1),
     ("cluster-slot-stats-enabled", OneOf(&["no", "yes", "cpu", "net", "mem"]), Versions::REDIS_8_6),
     ("shutdown-on-sigint", SHUTDOWN, Versions::VALKEY_9_1),
     ("shutdown-on-sigterm", SHUTDOWN, Versions::VALKEY_9_1),
@@ -131,6 +133,13 @@ pub(super) fn has(version: Version, parameter: &Parameter) -> bool {
 pub(super) fn form_of(parameter: &Parameter, version: Version) -> Form {
     let other = |of: &&(&str, Form, Versions)| of.0 == parameter.name && of.2.has(version);
     FORMS.iter().find(other).map_or(parameter.form, |(_, form, _)| *form)
+}
+
+/// Returns whether a parameter, a number of bytes, is held with its sign.
+pub(super) fn is_signed(parameter: &Parameter) -> bool {
+    const SIGNED_SIZES: [&str; 3] =
+        ["auto-aof-rewrite-min-size", "proto-max-bulk-len", "replica-full-sync-buffer-limit"];
+    SIGNED_SIZES.contains(&parameter.name)
 }
 
 /// Returns the default of a parameter in a version.

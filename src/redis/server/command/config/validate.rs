@@ -42,6 +42,20 @@ impl Form {
         }
     }
 
+    /// Returns whether a value is a number that an unsigned variable of this form would hold as if
+    /// it were negative.
+    pub(super) fn turns_negative(self, value: &str) -> bool {
+        match self {
+            Form::Integer(0, i64::MAX) => {
+                number::parse_i64(value.as_bytes()).is_some_and(|n| n < 0)
+            }
+            Form::Memory(..) => {
+                number::parse_memory(value.as_bytes()).is_some_and(|n| i64::try_from(n).is_err())
+            }
+            _ => false,
+        }
+    }
+
     /// Returns the value as it is read back.
     ///
     /// # Errors
@@ -113,10 +127,10 @@ pub(super) fn backlog_size(_: &str, value: &str) -> Result<String, String> {
     memory(value, 1, i64::MAX as u64).map(|size| size.max(16_384).to_string())
 }
 
-/// A memory size, or -1.
+/// A memory size, or -1. A number below that is out of range rather than no size.
 pub(super) fn memory_or_none(_: &str, value: &str) -> Result<String, String> {
-    if value == "-1" {
-        return Ok(value.to_owned());
+    if let Some(n @ ..0) = number::parse_i64(value.as_bytes()) {
+        return between(n, -1, i64::MAX).map(|n| n.to_string());
     }
     let n = number::parse_memory(value.as_bytes())
         .ok_or_else(|| "argument must be a memory value".to_owned())?;
@@ -248,7 +262,15 @@ pub(super) fn hostname(_: &str, value: &str) -> Result<String, String> {
 }
 
 pub(super) fn node_name(_: &str, value: &str) -> Result<String, String> {
-    if value.bytes().any(|byte| b"!#$%&()*+:;<>?@[]^{|}~".contains(&byte)) {
+    name_without(b"!#$%&()*+:;<>?@[]^{|}~", value)
+}
+
+pub(super) fn node_name_without_spaces(_: &str, value: &str) -> Result<String, String> {
+    name_without(b" !#$%&()*+:;<>?@[]^{|}~", value)
+}
+
+fn name_without(refused: &[u8], value: &str) -> Result<String, String> {
+    if value.bytes().any(|byte| refused.contains(&byte)) {
         return Err("Announced human node name contained invalid character".to_owned());
     }
     Ok(value.to_owned())
