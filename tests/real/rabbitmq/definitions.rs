@@ -126,7 +126,7 @@ fn files() -> Vec<Value> {
         policy("typed", "quorum_queues", json!({"max-length": 3})),
         binding("nothing", "nope"),
         binding("amq.fanout", "nope"),
-        json!({"global_parameters": [{"name": "cluster_tags", "value": {"region": "eu"}}]}),
+        json!({"global_parameters": [{"name": "cluster_tags", "value": "eu"}]}),
         json!({"parameters": [{"vhost": "/", "component": "nope", "name": "p", "value": {}}]}),
     ]
 }
