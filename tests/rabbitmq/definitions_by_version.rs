@@ -1,6 +1,6 @@
-//! How definitions differ between the versions. The files in `definitions/4.0` and `definitions/4.3`
-//! were written by a real 4.0.5 and 4.3.6 after an import of the file that 3.10.8 wrote, and of a
-//! vhost with a default queue type.
+//! How definitions differ between the versions. The files in `definitions/4.0` and in
+//! `definitions/4.3` were written by a real 4.0.5 and 4.3.6 after an import of the file that 3.10.8
+//! wrote, and of a vhost with a default queue type.
 
 use crate::definitions::FULL;
 use crate::support::*;
