@@ -163,9 +163,9 @@ impl Broker {
             Ok(key) => {
                 let existing = self.vhost(key).default_queue_type;
                 match self.profile().definitions.existing_vhosts {
-                    ExistingVHosts::KeepType => existing,
-                    ExistingVHosts::TakeType => given.or(existing),
-                    ExistingVHosts::ResetType => given,
+                    ExistingVHosts::Keep => existing,
+                    ExistingVHosts::Take => given.or(existing),
+                    ExistingVHosts::Reset => given,
                 }
             }
         };

@@ -288,9 +288,9 @@ pub(crate) enum VHostTypes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExistingVHosts {
     /// It stays as it was.
-    KeepType,
+    Keep,
     /// It is that of the file, if the file has one.
-    TakeType,
+    Take,
     /// It is that of the file, or `classic`.
-    ResetType,
+    Reset,
 }

@@ -79,7 +79,7 @@ pub(super) const V3_10: Profile = Profile {
         have_cluster_tags: false,
         require_both_ends: false,
         apply_default_types: false,
-        existing_vhosts: ExistingVHosts::KeepType,
+        existing_vhosts: ExistingVHosts::Keep,
     },
     settings: SettingRules {
         has_mirroring: true,
@@ -164,7 +164,7 @@ pub(super) const V4_0: Profile = Profile {
         have_cluster_tags: true,
         require_both_ends: true,
         apply_default_types: true,
-        existing_vhosts: ExistingVHosts::TakeType,
+        existing_vhosts: ExistingVHosts::Take,
         ..V3_10.definitions
     },
     settings: SettingRules {
@@ -233,7 +233,7 @@ pub(super) const V4_3: Profile = Profile {
     definitions: Definitions {
         have_one_form: true,
         vhost_types: VHostTypes::Always,
-        existing_vhosts: ExistingVHosts::ResetType,
+        existing_vhosts: ExistingVHosts::Reset,
         ..V4_0.definitions
     },
     settings: SettingRules {
