@@ -281,6 +281,7 @@ impl Broker {
             return;
         };
         self.vhost_mut(exchange.vhost).exchanges.swap_remove(exchange.name.as_str());
+        self.forget_topic_permissions(&exchange.vhost_name, &exchange.name);
         if self.tells() {
             self.tell_delayed_gone(key, &exchange);
         }

@@ -66,6 +66,22 @@ impl Broker {
             self.set_permissions(vhost, user, Permissions::new(configure, write, read))
                 .map_err(admin(|| format!("permissions of user '{user}' in vhost '{vhost}'")))?;
         }
+        let need_exchanges = self.profile().ties_topic_permissions;
+        if !need_exchanges {
+            self.import_topic_permissions(definitions)?;
+        }
+        for parameter in definitions.global_parameters.iter().flatten() {
+            let name = SmolStr::from(parameter.name.as_str());
+            self.global_parameters.insert(name, parameter.value.clone());
+        }
+        self.import_objects(now, None, definitions)?;
+        if need_exchanges {
+            self.import_topic_permissions(definitions)?;
+        }
+        Ok(())
+    }
+
+    fn import_topic_permissions(&mut self, definitions: &Definitions) -> Imported {
         for permission in definitions.topic_permissions.iter().flatten() {
             let (vhost, user) = (&permission.vhost, &permission.user);
             let (exchange, write, read) =
@@ -74,11 +90,7 @@ impl Broker {
                 || format!("topic permissions of user '{user}' in vhost '{vhost}'"),
             ))?;
         }
-        for parameter in definitions.global_parameters.iter().flatten() {
-            let name = SmolStr::from(parameter.name.as_str());
-            self.global_parameters.insert(name, parameter.value.clone());
-        }
-        self.import_objects(now, None, definitions)
+        Ok(())
     }
 
     /// Imports the definitions of a single vhost into this one, which must exist. Vhosts and users

@@ -95,6 +95,7 @@ pub(super) const TO_4_3: &[&str] = &[
     "A direct reply to a requester that is gone is not returned, one in a transaction waits for \
      the commit, and each uses up a delivery tag.",
     "A passive declaration requires any permission for the queue or exchange.",
+    "Topic permissions can be set only for an exchange that exists, and go with it.",
     "The length limit of a quorum queue in bytes counts properties, too.",
     "The argument `x-queue-master-locator` closes the connection, `x-queue-version` must be 2, and \
      `x-queue-mode` has no effect.",
@@ -204,6 +205,7 @@ mod tests {
         ("streams.keeps_amqp_1_0", "every message with a delivery mode", ""),
         ("streams.settles_rejected", "settles a rejected delivery", ""),
         ("streams.takes_dead_letters", "takes dead letters", ""),
+        ("ties_topic_permissions", "", "Topic permissions"),
         ("texts.channel_limit", "that of the node", "that of the user again"),
         ("texts.deleted_vhost_is_down", "`is down`", ""),
         ("texts.explain_offsets", "", "`x-stream-offset`"),

@@ -58,6 +58,8 @@ pub(crate) struct Profile {
     pub(crate) times_out_in_quorum_queues_only: bool,
     /// Whether a passive declaration requires any permission for the object.
     pub(crate) checks_passive_declarations: bool,
+    /// Whether topic permissions can be set only for an exchange that exists, and go with it.
+    pub(crate) ties_topic_permissions: bool,
     /// Whether an exchange that is not durable survives a restart, with its bindings.
     pub(crate) keeps_transient_exchanges: bool,
     /// Whether the configuration can deny deprecated features.

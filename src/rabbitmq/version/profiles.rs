@@ -44,6 +44,7 @@ pub(super) const V3_10: Profile = Profile {
     ends_first_channel_first: false,
     times_out_in_quorum_queues_only: false,
     checks_passive_declarations: false,
+    ties_topic_permissions: false,
     keeps_transient_exchanges: false,
     can_deny_features: false,
     denied_by_default: &[],
@@ -212,6 +213,7 @@ pub(super) const V4_3: Profile = Profile {
     classic_counts_failures: true,
     times_out_in_quorum_queues_only: true,
     checks_passive_declarations: true,
+    ties_topic_permissions: true,
     keeps_transient_exchanges: true,
     // Debian's package of 4.3.6 permits transient queues by a patch of its own.
     denied_by_default: &[
