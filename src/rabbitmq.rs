@@ -92,7 +92,10 @@
 //!   of a higher priority and still holds deliveries. If the last of them is requeued, 4.0.5 hands
 //!   out nothing to anyone; here the other consumer gets it. If the channel fails, 4.3.6 keeps the
 //!   consumer, and when the other one has gone, gives it all messages, which nobody settles; here
-//!   it is gone with its channel.
+//!   it is gone with its channel. A quorum queue of 4.3.6 counts the deliveries of a consumer anew
+//!   if it was late, was cancelled by its client, and subscribed again under its tag. A late
+//!   settlement then settles the new delivery of the same number, which may be another message.
+//!   Here it settles nothing.
 
 pub mod admin;
 pub mod broker;

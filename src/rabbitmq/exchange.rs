@@ -354,7 +354,7 @@ impl Exchange {
                 &what,
                 &options.arguments,
                 &self.arguments,
-                profile.texts.name_default_type,
+                profile.names_queue_types,
             )
         })
     }

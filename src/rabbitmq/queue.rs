@@ -347,7 +347,7 @@ impl Queue {
                 in_millis = [received, current].map(settings::ages_in_milliseconds);
                 [received, current] = in_millis.each_ref();
             }
-            check_same_argument(key, &what, received, current, profile.texts.name_default_type)
+            check_same_argument(key, &what, received, current, profile.names_queue_types)
         })
     }
 

@@ -14,6 +14,8 @@ pub(crate) use facts::{
     ChannelLimit, CommitWithoutQueue, MasterLocator, Priorities, Profile, Quorum, SettingRules,
     Streams, Texts,
 };
+#[cfg(feature = "definitions")]
+pub(crate) use facts::{ExistingVHosts, VHostTypes};
 
 /// The version of RabbitMQ that a broker imitates, where versions differ in a way that users can
 /// see.

@@ -122,7 +122,7 @@ fn the_listings_afterwards_are_those_of_the_real_server() {
 }
 
 /// The management UI's file, with the properties of vhosts that only rabbitmqctl exports.
-static FULL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+pub(crate) static FULL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     let mut server: Value = serde_json::from_str(SERVER).unwrap();
     let ctl: Value = serde_json::from_str(CTL).unwrap();
     server["vhosts"] = ctl["vhosts"].clone();

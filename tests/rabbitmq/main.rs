@@ -13,6 +13,8 @@ mod confirms;
 mod counters;
 #[cfg(feature = "definitions")]
 mod definitions;
+#[cfg(feature = "definitions")]
+mod definitions_by_version;
 mod dispatch;
 mod durability;
 mod errors;

@@ -119,6 +119,27 @@ fn a_late_consumer_that_subscribes_again_has_all_of_its_credit() {
 }
 
 #[test]
+fn a_late_consumer_keeps_its_tag_until_its_client_cancels_it() {
+    let mut server = server_with(&["a"], FieldTable::new());
+    time_out(&mut server, 1);
+    let said = server.send(CH, impatient("late"));
+    assert_eq!(said, ["CONN 530 60/20 NOT_ALLOWED - attempt to reuse consumer tag 'late'"]);
+}
+
+#[test]
+fn a_late_settlement_does_nothing_when_the_tag_is_another_consumers() {
+    let mut server = server_with(&["a", "b", "c"], FieldTable::new());
+    server.qos(CH, 2, false);
+    time_out(&mut server, 2);
+    server.send(CH, cancel("late"));
+    assert_eq!(server.consume(CH, "q", "late"), ["late<-aR", "late<-bR"]);
+    assert!(server.ack(CH, 1).is_empty(), "the real server settles the new delivery of 'a'");
+    assert!(server.nack(CH, 2).is_empty());
+    assert_eq!(server.ack(CH, 3), ["late<-c"]);
+    assert_eq!(server.broker.check_invariants(), Ok(()));
+}
+
+#[test]
 fn a_delay_goes_on_while_the_broker_is_down() {
     for down in ALL {
         let mut server = server_with(&["a", "b"], delayed(60));

@@ -229,3 +229,26 @@ fn a_version_is_found_by_its_name_its_number_or_its_beginning() {
         assert_eq!(error, format!("there is no version {name:?}: try one of 3.10, 4.0, 4.3"));
     }
 }
+
+#[test]
+fn topic_permissions_belong_to_an_exchange_that_exists_since_4_3() {
+    let set = ALL.map(|version| {
+        let mut server = server(version);
+        server.broker.add_user("eve", "secret");
+        let set = |server: &mut Server| {
+            let set = server.broker.set_topic_permissions("/", "eve", "e", "^a", "^b");
+            set.map_err(|error| error.to_string())
+        };
+        let without = set(&mut server);
+        server.exchange("e", "topic");
+        let with = set(&mut server);
+        server.send(
+            CH,
+            Method::ExchangeDelete { exchange: "e".into(), if_unused: false, no_wait: false },
+        );
+        (without, with, server.broker.list_topic_permissions().len())
+    });
+    let missing = Err("Exchange \"e\" in virtual host \"/\" does not exist".to_owned());
+    assert_eq!(set[..2], [(Ok(()), Ok(()), 1), (Ok(()), Ok(()), 1)]);
+    assert_eq!(set[2], (missing, Ok(()), 0));
+}

@@ -124,7 +124,7 @@ impl Broker {
             auto_delete: cold.auto_delete,
             exclusive: cold.owner.is_some(),
             owner: cold.owner,
-            arguments: cold.arguments.clone(),
+            arguments: self.shown_arguments(queue),
             effective_policy_definition: merged(
                 defined(&policy, false),
                 defined(&operator_policy, true),
@@ -140,6 +140,16 @@ impl Broker {
             consumers: queue.consumer_count(),
             message_stats: queue.stats(),
         }
+    }
+
+    /// Returns a queue's arguments, with its type if the version adds it.
+    fn shown_arguments(&self, queue: &Queue) -> FieldTable {
+        let mut arguments = queue.cold.arguments.clone();
+        if self.profile().names_queue_types && arguments.get(QueueType::ARGUMENT).is_none() {
+            arguments.insert(QueueType::ARGUMENT, queue.cold.kind.queue_type().name());
+            return arguments.sorted();
+        }
+        arguments
     }
 
     /// Returns the contents of a queue. Looks at every message.

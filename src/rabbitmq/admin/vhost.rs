@@ -21,7 +21,7 @@ pub struct VHostRow {
     pub tags: Vec<SmolStr>,
     /// Its limits.
     pub limits: VHostLimits,
-    /// The type of durable queues that ask for none, if it is set.
+    /// The type of durable queues that ask for none, if it is set. Since 4.0 it is always set.
     pub default_queue_type: Option<QueueType>,
 }
 
@@ -29,6 +29,7 @@ impl Broker {
     /// Returns the vhosts, sorted by name.
     #[must_use]
     pub fn list_vhosts(&self) -> Vec<VHostRow> {
+        let implied = self.profile().names_queue_types.then_some(QueueType::Classic);
         let mut rows: Vec<VHostRow> = self
             .vhosts
             .iter()
@@ -38,7 +39,7 @@ impl Broker {
                 is_described: vhost.is_described,
                 tags: vhost.tags.clone(),
                 limits: vhost.limits,
-                default_queue_type: vhost.default_queue_type,
+                default_queue_type: vhost.default_queue_type.or(implied),
             })
             .collect();
         sort_by(&mut rows, |a, b| a.name.cmp(&b.name));

@@ -81,11 +81,12 @@ impl Broker {
     }
 
     /// Sets the routing keys with which a user may publish to a topic exchange and bind from it
-    /// (`set_topic_permissions`). Without topic permissions, a user may use every key.
+    /// (`set_topic_permissions`). Without topic permissions, a user may use every key. Since
+    /// RabbitMQ 4.3 the exchange has to exist, and the permissions go with it.
     ///
     /// # Errors
     ///
-    /// As for [`Broker::set_permissions`].
+    /// As for [`Broker::set_permissions`], and [`AdminError::NoSuchExchange`].
     pub fn set_topic_permissions(
         &mut self,
         vhost: &str,
@@ -94,10 +95,25 @@ impl Broker {
         write: &str,
         read: &str,
     ) -> Result<(), AdminError> {
-        self.vhost_key(vhost)?;
+        let key = self.vhost_key(vhost)?;
         let grant = Grant::new(Permissions::new("", write, read))?;
+        self.user_mut(user)?;
+        if self.profile().ties_topic_permissions && self.exchange_key(key, exchange).is_err() {
+            let (vhost, exchange) = (vhost.to_owned(), exchange.to_owned());
+            return Err(AdminError::NoSuchExchange { vhost, exchange });
+        }
         self.user_mut(user)?.topics.insert((vhost.into(), exchange.into()), grant);
         Ok(())
+    }
+
+    /// Removes the topic permissions for an exchange that is deleted, if the version ties them to
+    /// it.
+    pub(super) fn forget_topic_permissions(&mut self, vhost: &str, exchange: &str) {
+        if self.profile().ties_topic_permissions {
+            for user in self.users.values_mut() {
+                user.topics.retain(|(of, name), _| of != vhost || name != exchange);
+            }
+        }
     }
 
     /// Removes a user's topic permissions in a vhost (`clear_topic_permissions`).

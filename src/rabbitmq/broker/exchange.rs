@@ -23,16 +23,21 @@ const SYSTEM: &[(&str, Kind)] = &[
     ("amq.topic", Kind::Topic),
 ];
 
-/// The only system exchange that is internal.
+/// The internal system exchange of every vhost.
 const TRACE: &str = "amq.rabbitmq.trace";
+
+/// The internal system exchange of vhost `/` in some versions. The server publishes its log there,
+/// which is not modelled.
+const LOG: (&str, Kind) = ("amq.rabbitmq.log", Kind::Topic);
 
 impl Broker {
     pub(super) fn declare_system_exchanges(&mut self, vhost: VHostKey) {
-        for &(name, kind) in SYSTEM {
+        let has_log = self.profile().has_log_exchange && self.vhost(vhost).name == "/";
+        for &(name, kind) in SYSTEM.iter().chain(has_log.then_some(&LOG)) {
             let options = ExchangeOptions {
                 kind: kind.name().into(),
                 durable: true,
-                internal: name == TRACE,
+                internal: name == TRACE || name == LOG.0,
                 ..ExchangeOptions::default()
             };
             self.insert_exchange(vhost, SmolStr::new_static(name), kind, options);
@@ -276,6 +281,7 @@ impl Broker {
             return;
         };
         self.vhost_mut(exchange.vhost).exchanges.swap_remove(exchange.name.as_str());
+        self.forget_topic_permissions(&exchange.vhost_name, &exchange.name);
         if self.tells() {
             self.tell_delayed_gone(key, &exchange);
         }

@@ -96,18 +96,12 @@ impl Broker {
         mut options: QueueOptions,
     ) -> Result<QueueKey, Fault> {
         let connection = caller.id.connection;
-        let is_lasting = options.durable && !options.exclusive && !options.auto_delete;
-        if is_lasting
-            && options.arguments.get("x-queue-type").is_none()
-            && let Some(default) = self.vhost(caller.vhost).default_queue_type
-        {
-            options.arguments.insert("x-queue-type", default.name());
-        }
+        self.choose_type(caller.vhost, &mut options);
         if name.starts_with("amq.") {
             let reason = format!("queue name '{name}' contains reserved prefix 'amq.*'");
             return Err(Fault::refused(reason));
         }
-        let asked = options.arguments.get("x-queue-type").and_then(FieldValue::as_str);
+        let asked = options.arguments.get(QueueType::ARGUMENT).and_then(FieldValue::as_str);
         if name.is_empty() && matches!(asked, Some("quorum" | "stream")) {
             let module = QueueType::of(&options.arguments).module();
             return Err(Fault::precondition(format!(
@@ -144,6 +138,17 @@ impl Broker {
             owner.exclusive_queues.insert(key);
         }
         Ok(key)
+    }
+
+    /// Gives a queue that asks for no type the default type of its vhost, if it can have that.
+    pub(crate) fn choose_type(&self, vhost: VHostKey, options: &mut QueueOptions) {
+        let is_lasting = options.durable && !options.exclusive && !options.auto_delete;
+        if is_lasting
+            && options.arguments.get(QueueType::ARGUMENT).is_none()
+            && let Some(default) = self.vhost(vhost).default_queue_type
+        {
+            options.arguments.insert(QueueType::ARGUMENT, default.name());
+        }
     }
 
     /// Creates a queue. Its arguments were checked.

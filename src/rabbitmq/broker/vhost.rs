@@ -6,6 +6,7 @@ use crate::rabbitmq::key::VHostKey;
 use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output};
+use crate::rabbitmq::protocol::names::NODE;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::version::ChannelLimit;
 use crate::rabbitmq::vhost::error::AdminError;
@@ -22,6 +23,11 @@ impl Broker {
         self.add_user("guest", "guest");
         let tags = self.set_user_tags("guest", &["administrator"]);
         let granted = self.set_permissions("/", "guest", Permissions::all());
+        #[cfg(feature = "definitions")]
+        if self.profile().definitions.have_cluster_tags {
+            let none = serde_json::Value::Array(Vec::new());
+            self.global_parameters.insert("cluster_tags".into(), none);
+        }
         described.and(tags).and(granted).expect("the user and the vhost were created above");
     }
 
@@ -59,7 +65,7 @@ impl Broker {
     /// Sets the type of queues that are declared in a vhost from now on without a type (`add_vhost
     /// --default-queue-type`). As in the server, this applies to durable queues that are neither
     /// exclusive nor auto-delete: they get the argument `x-queue-type`. `None`, the default, leaves
-    /// them classic.
+    /// them classic; since 4.0, listings then say so.
     ///
     /// # Errors
     ///
@@ -190,7 +196,7 @@ impl Broker {
         }
         let (user, max) = match self.profile().texts.channel_limit {
             ChannelLimit::InBrackets => (user.as_str(), format!("({max})")),
-            ChannelLimit::NamesNode => ("rabbit@localhost", format!("({max})")),
+            ChannelLimit::NamesNode => (NODE, format!("({max})")),
             ChannelLimit::Plain => (user.as_str(), max.to_string()),
         };
         let reason = format!(

@@ -191,7 +191,7 @@ impl RabbitMq {
     ///
     /// # Errors
     ///
-    /// As for [`Broker::set_permissions`].
+    /// As for [`Broker::set_topic_permissions`].
     pub fn set_topic_permissions(
         &self,
         vhost: &str,

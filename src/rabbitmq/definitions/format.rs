@@ -39,6 +39,28 @@ pub struct Definitions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rabbitmq_version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) product_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) product_version: Option<String>,
+    /// `cluster` or `single_virtual_host`; and the name of either, which no import reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rabbitmq_definition_format: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) original_cluster_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) original_vhost_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) explanation: Option<String>,
+    /// What a vhost has, in the file of a single vhost, which no import reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metadata: Option<Metadata>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) default_queue_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(crate) limits: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) users: Option<Vec<UserDefinition>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) vhosts: Option<Vec<VHostDefinition>>,
@@ -76,7 +98,7 @@ pub(crate) struct UserDefinition {
     pub(crate) limits: Value,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct VHostDefinition {
     pub(crate) name: String,
     /// Written only. An import reads the parameter `vhost-limits` instead.
@@ -84,6 +106,14 @@ pub(crate) struct VHostDefinition {
     pub(crate) limits: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) metadata: Option<Metadata>,
+    /// Description and tags of a vhost without metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "tags")]
+    pub(crate) tags: Vec<String>,
+    /// Written only. An import reads that of the metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) default_queue_type: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -92,6 +122,8 @@ pub(crate) struct Metadata {
     pub(crate) description: String,
     #[serde(default, deserialize_with = "tags")]
     pub(crate) tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) default_queue_type: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,6 +189,9 @@ pub(crate) struct QueueDefinition {
     pub(crate) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) vhost: Option<String>,
+    /// Written only. An import reads the argument `x-queue-type`.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<String>,
     pub(crate) durable: bool,
     pub(crate) auto_delete: bool,
     #[serde(default)]
@@ -172,8 +207,8 @@ pub(crate) struct ExchangeDefinition {
     pub(crate) kind: String,
     pub(crate) durable: bool,
     pub(crate) auto_delete: bool,
-    #[serde(default)]
-    pub(crate) internal: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) internal: Option<bool>,
     #[serde(default)]
     pub(crate) arguments: Map<String, Value>,
 }

@@ -4,14 +4,14 @@
 //! parameters are set to what the file says. An existing exchange, queue or binding that differs
 //! from the file is an error, which names it. (The real server silently keeps the old one.) So is
 //! a queue that its type or the configuration does not allow. (The real server silently skips it.)
-//! Names that begin with `amq.`, the default exchange, and bindings whose ends do not exist are
-//! ignored, as in the server. Everything that was imported before an error stays.
+//! Names that begin with `amq.` and the default exchange are ignored, as in the server, and before
+//! 4.0 bindings whose ends do not exist. Everything that was imported before an error stays.
 //!
 //! Source: the server's behaviour on `rabbitmqctl import_definitions`.
 
 use super::format::{
     BindingDefinition, Definitions, DefinitionsError, DestinationType, ExchangeDefinition,
-    ParameterDefinition, PolicyDefinition, PolicyRule, QueueDefinition, UserDefinition,
+    Metadata, ParameterDefinition, PolicyDefinition, PolicyRule, QueueDefinition, UserDefinition,
     VHostDefinition,
 };
 use super::{limits, value};
@@ -24,8 +24,10 @@ use crate::rabbitmq::key::VHostKey;
 use crate::rabbitmq::protocol::error::{Fault, exchange_in_vhost, queue_in_vhost};
 use crate::rabbitmq::protocol::id::ConnectionId;
 use crate::rabbitmq::protocol::method::{ExchangeOptions, QueueOptions};
+use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::queue::settings::check_arguments;
+use crate::rabbitmq::version::ExistingVHosts;
 use crate::rabbitmq::vhost::password::PasswordHash;
 use crate::rabbitmq::vhost::policy::{ApplyTo, Policy};
 use crate::rabbitmq::vhost::user::{Password, Permissions, User};
@@ -64,6 +66,22 @@ impl Broker {
             self.set_permissions(vhost, user, Permissions::new(configure, write, read))
                 .map_err(admin(|| format!("permissions of user '{user}' in vhost '{vhost}'")))?;
         }
+        let need_exchanges = self.profile().ties_topic_permissions;
+        if !need_exchanges {
+            self.import_topic_permissions(definitions)?;
+        }
+        for parameter in definitions.global_parameters.iter().flatten() {
+            let name = SmolStr::from(parameter.name.as_str());
+            self.global_parameters.insert(name, parameter.value.clone());
+        }
+        self.import_objects(now, None, definitions)?;
+        if need_exchanges {
+            self.import_topic_permissions(definitions)?;
+        }
+        Ok(())
+    }
+
+    fn import_topic_permissions(&mut self, definitions: &Definitions) -> Imported {
         for permission in definitions.topic_permissions.iter().flatten() {
             let (vhost, user) = (&permission.vhost, &permission.user);
             let (exchange, write, read) =
@@ -72,11 +90,7 @@ impl Broker {
                 || format!("topic permissions of user '{user}' in vhost '{vhost}'"),
             ))?;
         }
-        for parameter in definitions.global_parameters.iter().flatten() {
-            let name = SmolStr::from(parameter.name.as_str());
-            self.global_parameters.insert(name, parameter.value.clone());
-        }
-        self.import_objects(now, None, definitions)
+        Ok(())
     }
 
     /// Imports the definitions of a single vhost into this one, which must exist. Vhosts and users
@@ -146,10 +160,39 @@ impl Broker {
         Ok(())
     }
 
+    /// Creates a vhost, and sets its default queue type to that of a file.
+    fn import_default_type(&mut self, vhost: &str, name: Option<&str>) -> Imported {
+        let object = || format!("vhost '{vhost}'");
+        let given = match name {
+            None | Some("undefined") => None,
+            Some(name) => {
+                let unknown = || refused(object)(format!("{name} is not a valid queue type"));
+                Some(QueueType::from_name(name).ok_or_else(unknown)?)
+            }
+        };
+        let set = match self.vhost_key(vhost) {
+            Err(_) => given,
+            Ok(key) => {
+                let existing = self.vhost(key).default_queue_type;
+                match self.profile().definitions.existing_vhosts {
+                    ExistingVHosts::Keep => existing,
+                    ExistingVHosts::Take => given.or(existing),
+                    ExistingVHosts::Reset => given,
+                }
+            }
+        };
+        self.add_vhost(vhost);
+        self.set_default_queue_type(vhost, set).map_err(admin(object))
+    }
+
     fn import_vhost(&mut self, vhost: &VHostDefinition) -> Imported {
-        self.add_vhost(vhost.name.as_str());
+        let metadata = vhost.metadata.clone().unwrap_or_else(|| Metadata {
+            description: vhost.description.clone().unwrap_or_default(),
+            tags: vhost.tags.clone(),
+            default_queue_type: None,
+        });
+        self.import_default_type(&vhost.name, metadata.default_queue_type.as_deref())?;
         // A file without a description removes the old one.
-        let metadata = vhost.metadata.clone().unwrap_or_default();
         let tags: Vec<&str> = metadata.tags.iter().map(String::as_str).collect();
         self.describe_vhost(&vhost.name, &metadata.description, &tags)
             .expect("the vhost was checked or created above");
@@ -236,7 +279,7 @@ impl Broker {
             passive: false,
             durable: exchange.durable,
             auto_delete: exchange.auto_delete,
-            internal: exchange.internal,
+            internal: exchange.internal.unwrap_or_default(),
             arguments: arguments(&exchange.arguments, object)?,
         };
         self.insert_defined_exchange(key, name, options).map_err(fault(object))
@@ -271,13 +314,16 @@ impl Broker {
         if name.starts_with("amq.") {
             return Ok(());
         }
-        let options = QueueOptions {
+        let mut options = QueueOptions {
             passive: false,
             durable: queue.durable,
             exclusive: false,
             auto_delete: queue.auto_delete,
             arguments: arguments(&queue.arguments, object)?,
         };
+        if self.profile().definitions.apply_default_types {
+            self.choose_type(key, &mut options);
+        }
         self.insert_defined_queue(now, key, name, options).map_err(fault(object))
     }
 
@@ -314,8 +360,18 @@ impl Broker {
                 self.exchange_key(key, destination).map(Destination::Exchange)
             }
         };
-        let (Ok(destination), Ok(source)) = (found, self.exchange_key(key, source)) else {
-            return Ok(());
+        let (destination, source) = match (found, self.exchange_key(key, source)) {
+            (Ok(destination), Ok(source)) => (destination, source),
+            (found, known) if self.profile().definitions.require_both_ends => {
+                let source = known.err().map(|_| ("exchange", binding.source.as_str()));
+                let kind = match destination_type {
+                    DestinationType::Queue => "queue",
+                    DestinationType::Exchange => "exchange",
+                };
+                let destination = found.err().map(|_| (kind, destination.as_str()));
+                return Err(refused(object)(missing(vhost, [source, destination])));
+            }
+            _ => return Ok(()),
         };
         let arguments = arguments(&binding.arguments, object)?.sorted();
         let exchange = self.exchanges.get(source).expect("a name leads to a live exchange");
@@ -343,6 +399,15 @@ impl<'a> Place<'a> {
     fn vhost(self, object: impl FnOnce(&str) -> String) -> Result<&'a str, DefinitionsError> {
         self.0.ok_or_else(|| DefinitionsError::VHostNotGiven(object("")))
     }
+}
+
+/// Returns the server's words for the ends of a binding that do not exist.
+fn missing(vhost: &str, ends: [Option<(&str, &str)>; 2]) -> String {
+    let resource = |(kind, name): (&str, &str)| {
+        format!(r#"{{not_found,{{resource,<<"{vhost}">>,{kind},<<"{name}">>}}}}"#)
+    };
+    let ends: Vec<String> = ends.into_iter().flatten().map(resource).collect();
+    format!("{{resources_missing,[{}]}}", ends.join(","))
 }
 
 fn refused(object: impl Fn() -> String) -> impl Fn(String) -> DefinitionsError {

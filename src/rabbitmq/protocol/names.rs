@@ -10,6 +10,9 @@ use smol_str::SmolStr;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/// The name of the node, and of the cluster of which it is the only one.
+pub(crate) const NODE: &str = "rabbit@localhost";
+
 #[derive(Debug)]
 pub(crate) struct Names {
     stream: Stream,

@@ -15,6 +15,9 @@ pub enum QueueType {
 }
 
 impl QueueType {
+    /// The argument of a declaration that asks for a type.
+    pub(crate) const ARGUMENT: &str = "x-queue-type";
+
     /// Its name: `classic`, `quorum` or `stream`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -34,9 +37,16 @@ impl QueueType {
         }
     }
 
+    /// The type of this name.
+    #[cfg(feature = "definitions")]
+    pub(crate) fn from_name(name: &str) -> Option<QueueType> {
+        let all = [QueueType::Classic, QueueType::Quorum, QueueType::Stream];
+        all.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The type that checked arguments ask for.
     pub(crate) fn of(arguments: &FieldTable) -> QueueType {
-        match arguments.get("x-queue-type").and_then(FieldValue::as_str) {
+        match arguments.get(QueueType::ARGUMENT).and_then(FieldValue::as_str) {
             Some("quorum") => QueueType::Quorum,
             Some("stream") => QueueType::Stream,
             _ => QueueType::Classic,

@@ -58,6 +58,8 @@ pub(crate) struct Profile {
     pub(crate) times_out_in_quorum_queues_only: bool,
     /// Whether a passive declaration requires any permission for the object.
     pub(crate) checks_passive_declarations: bool,
+    /// Whether topic permissions can be set only for an exchange that exists, and go with it.
+    pub(crate) ties_topic_permissions: bool,
     /// Whether an exchange that is not durable survives a restart, with its bindings.
     pub(crate) keeps_transient_exchanges: bool,
     /// Whether the configuration can deny deprecated features.
@@ -70,10 +72,17 @@ pub(crate) struct Profile {
     pub(crate) streams: Streams,
     /// The facts of arguments and policies.
     pub(crate) settings: SettingRules,
+    /// Whether every queue has its type among its arguments, and every vhost a default type.
+    pub(crate) names_queue_types: bool,
     /// Whether exchanges may have the type `x-local-random`.
     pub(crate) has_local_random: bool,
     /// Whether exchanges may have the type `x-modulus-hash` without a plugin.
     pub(crate) has_modulus_hash: bool,
+    /// Whether vhost `/` has the exchange `amq.rabbitmq.log`, to which nobody may publish.
+    pub(crate) has_log_exchange: bool,
+    /// The facts of definitions.
+    #[cfg(feature = "definitions")]
+    pub(crate) definitions: Definitions,
 }
 
 /// What `connection.start` says of the server.
@@ -91,9 +100,6 @@ pub(crate) struct Texts {
     pub(crate) name_access: bool,
     /// Whether an unknown exchange type closes the channel only.
     pub(crate) unknown_type_closes_channel: bool,
-    /// Whether a wrong queue type is compared with the type of a queue that was declared without
-    /// one.
-    pub(crate) name_default_type: bool,
     /// Whether a connection to a deleted vhost is told that the vhost is down.
     pub(crate) deleted_vhost_is_down: bool,
     /// Whether refusals of streams say `stream queue …` instead of `stream queues queue …`.
@@ -242,4 +248,51 @@ pub(crate) struct MasterLocator {
     pub(crate) checks_argument: bool,
     /// Whether it is checked before the other keys.
     pub(crate) is_checked_first: bool,
+}
+
+/// The facts of definitions files.
+#[cfg(feature = "definitions")]
+#[derive(Debug)]
+pub(crate) struct Definitions {
+    /// Whether an export says what it has: a whole cluster or one vhost, and which. In that of one
+    /// vhost, policies and parameters do not name it, either.
+    pub(crate) describe_themselves: bool,
+    /// Whether the management UI exports the same as `rabbitmqctl`: types of queues, and bindings
+    /// of exclusive queues, but no internal exchanges.
+    pub(crate) have_one_form: bool,
+    /// Where an export has the default queue type of a vhost.
+    pub(crate) vhost_types: VHostTypes,
+    /// Whether a new server has the global parameter `cluster_tags`.
+    pub(crate) have_cluster_tags: bool,
+    /// Whether an import fails at a binding whose queue or exchange does not exist; otherwise it
+    /// skips the binding.
+    pub(crate) require_both_ends: bool,
+    /// Whether a queue without a type gets the default type of its vhost.
+    pub(crate) apply_default_types: bool,
+    /// The default queue type of a vhost that exists before the import.
+    pub(crate) existing_vhosts: ExistingVHosts,
+}
+
+/// Where an export has the default queue type of a vhost.
+#[cfg(feature = "definitions")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VHostTypes {
+    /// In the vhost's metadata, if it was set.
+    IfSet,
+    /// As before, and always beside the metadata.
+    AlwaysBeside,
+    /// Always in the metadata.
+    Always,
+}
+
+/// The default queue type, after an import, of a vhost that existed before.
+#[cfg(feature = "definitions")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExistingVHosts {
+    /// It stays as it was.
+    Keep,
+    /// It is that of the file, if the file has one.
+    Take,
+    /// It is that of the file, or `classic`.
+    Reset,
 }

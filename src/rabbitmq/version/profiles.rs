@@ -6,6 +6,8 @@ use super::facts::{
     ChannelLimit, CommitWithoutQueue, MasterLocator, Priorities, Profile, Quorum, Server,
     SettingRules, Streams, Texts,
 };
+#[cfg(feature = "definitions")]
+use super::facts::{Definitions, ExistingVHosts, VHostTypes};
 use crate::rabbitmq::protocol::limits::{FRAME_MIN, MAX_MESSAGE_SIZE};
 
 pub(super) const V3_10: Profile = Profile {
@@ -22,7 +24,6 @@ pub(super) const V3_10: Profile = Profile {
     texts: Texts {
         name_access: false,
         unknown_type_closes_channel: false,
-        name_default_type: false,
         deleted_vhost_is_down: false,
         say_stream_queue: false,
         show_terms: false,
@@ -43,6 +44,7 @@ pub(super) const V3_10: Profile = Profile {
     ends_first_channel_first: false,
     times_out_in_quorum_queues_only: false,
     checks_passive_declarations: false,
+    ties_topic_permissions: false,
     keeps_transient_exchanges: false,
     can_deny_features: false,
     denied_by_default: &[],
@@ -66,8 +68,20 @@ pub(super) const V3_10: Profile = Profile {
         settles_rejected: false,
         has_filters: false,
     },
+    names_queue_types: false,
     has_local_random: false,
     has_modulus_hash: false,
+    has_log_exchange: false,
+    #[cfg(feature = "definitions")]
+    definitions: Definitions {
+        describe_themselves: false,
+        have_one_form: false,
+        vhost_types: VHostTypes::IfSet,
+        have_cluster_tags: false,
+        require_both_ends: false,
+        apply_default_types: false,
+        existing_vhosts: ExistingVHosts::Keep,
+    },
     settings: SettingRules {
         has_mirroring: true,
         queues_have_timeouts: false,
@@ -109,7 +123,6 @@ pub(super) const V4_0: Profile = Profile {
     texts: Texts {
         name_access: true,
         unknown_type_closes_channel: true,
-        name_default_type: true,
         deleted_vhost_is_down: true,
         say_stream_queue: true,
         show_terms: false,
@@ -143,7 +156,18 @@ pub(super) const V4_0: Profile = Profile {
         settles_rejected: true,
         has_filters: true,
     },
+    names_queue_types: true,
     has_local_random: true,
+    #[cfg(feature = "definitions")]
+    definitions: Definitions {
+        describe_themselves: true,
+        vhost_types: VHostTypes::AlwaysBeside,
+        have_cluster_tags: true,
+        require_both_ends: true,
+        apply_default_types: true,
+        existing_vhosts: ExistingVHosts::Take,
+        ..V3_10.definitions
+    },
     settings: SettingRules {
         has_mirroring: false,
         queues_have_timeouts: true,
@@ -189,6 +213,7 @@ pub(super) const V4_3: Profile = Profile {
     classic_counts_failures: true,
     times_out_in_quorum_queues_only: true,
     checks_passive_declarations: true,
+    ties_topic_permissions: true,
     keeps_transient_exchanges: true,
     // Debian's package of 4.3.6 permits transient queues by a patch of its own.
     denied_by_default: &[
@@ -205,6 +230,14 @@ pub(super) const V4_3: Profile = Profile {
         ..V4_0.quorum
     },
     has_modulus_hash: true,
+    has_log_exchange: true,
+    #[cfg(feature = "definitions")]
+    definitions: Definitions {
+        have_one_form: true,
+        vhost_types: VHostTypes::Always,
+        existing_vhosts: ExistingVHosts::Reset,
+        ..V4_0.definitions
+    },
     settings: SettingRules {
         consumers_have_timeouts: true,
         has_disconnected_timeouts: true,

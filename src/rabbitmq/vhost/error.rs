@@ -21,6 +21,13 @@ pub enum AdminError {
         /// The queue.
         queue: String,
     },
+    /// There is no exchange of this name in the vhost.
+    NoSuchExchange {
+        /// The vhost.
+        vhost: String,
+        /// The exchange.
+        exchange: String,
+    },
     /// There is no open connection with this id.
     NoSuchConnection(ConnectionId),
     /// A policy's definition has a key that the server does not know, or a value that the key
@@ -38,6 +45,9 @@ impl fmt::Display for AdminError {
             AdminError::NoSuchPolicy(value) => write!(f, "Policy {value:?} does not exist"),
             AdminError::NoSuchQueue { vhost, queue } => {
                 write!(f, "Queue {queue:?} in virtual host {vhost:?} does not exist")
+            }
+            AdminError::NoSuchExchange { vhost, exchange } => {
+                write!(f, "Exchange {exchange:?} in virtual host {vhost:?} does not exist")
             }
             AdminError::NoSuchConnection(value) => write!(f, "Connection {value} does not exist"),
             AdminError::InvalidPolicy(value) => write!(f, "Validation failed\n\n{value}\n"),

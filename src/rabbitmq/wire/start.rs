@@ -8,6 +8,7 @@ use super::encode::method;
 use super::table::write_table;
 use super::writer::with_length;
 use crate::rabbitmq::protocol::error::MethodId;
+use crate::rabbitmq::protocol::names::NODE;
 use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::version::Version;
 
@@ -32,7 +33,7 @@ fn server_properties(dialect: Dialect, version: Version) -> FieldTable {
                 Dialect::V0_8 => FieldTable::new(),
             },
         )
-        .with("cluster_name", "rabbit@localhost")
+        .with("cluster_name", NODE)
         .with("copyright", server.copyright)
         .with("information", "Licensed under the MPL 2.0. Website: https://rabbitmq.com")
         .with("platform", server.platform)
