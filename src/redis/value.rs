@@ -213,7 +213,8 @@ impl Value {
     }
 
     /// Re-encodes the value as a new process does that runs the commands of an append-only file.
-    /// Unlike in a snapshot, a computed text keeps its encoding. Texts up to `most` may be `embstr`.
+    /// Unlike in a snapshot, a computed text keeps its encoding. Texts of up to `most` bytes may be
+    /// `embstr`.
     pub(crate) fn replay(&mut self, most: usize) {
         if let Value::String(string) = self
             && string.encoding() == StringEncoding::Embstr

@@ -133,11 +133,10 @@ fn hash_tables_are_described_as_each_version_does() {
         let (short, full) =
             (described(version, "DEBUG HTSTATS 0"), described(version, "DEBUG HTSTATS 0 full"));
         assert_eq!(short.contains(chains), version == Version::Redis7_0, "{version}: {short}");
-        let full = full.replace('\n', "|");
         let in_full = match version {
             Version::Redis7_0 => "wrong number of arguments",
-            Version::Valkey8_1 => "avg chain length: 0.00|",
-            Version::Valkey9_1 => "avg chain length: 0.000000|",
+            Version::Valkey8_1 => "number of entries: 3",
+            Version::Valkey9_1 => "avg chain length: 0.000000",
             _ => chains,
         };
         assert!(full.contains(in_full), "{version}: {full}");

@@ -122,8 +122,9 @@ pub(super) const TO_4_3: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use crate::rabbitmq::version::{Profile, Version};
-    use std::collections::{BTreeMap, BTreeSet};
+    use crate::rabbitmq::version::Version;
+    use crate::unknown_version::facts_of;
+    use std::collections::BTreeSet;
 
     /// Facts, and words of the sentence that tells of each: for 4.0, and for 4.3. Where there are
     /// no words, the fact does not change.
@@ -219,34 +220,12 @@ mod tests {
     /// What nobody meets with an upgrade, or what is the upgrade itself.
     const UNTOLD: [&str; 4] = ["number", "changes", "server.copyright", "server.platform"];
 
-    /// The facts of a profile by their paths, such as `quorum.priorities`.
-    fn facts(profile: &Profile) -> BTreeMap<String, String> {
-        let mut path: Vec<String> = Vec::new();
-        let mut facts = BTreeMap::new();
-        for line in format!("{profile:#?}").lines() {
-            let depth = (line.len() - line.trim_start().len()) / 4;
-            let Some(depth) = depth.checked_sub(1) else { continue };
-            path.truncate(depth);
-            let value = match line.trim().split_once(": ") {
-                Some((name, value)) if name.chars().all(|c| c.is_alphanumeric() || c == '_') => {
-                    path.push(name.to_owned());
-                    value
-                }
-                _ => line.trim(),
-            };
-            if !path.is_empty() {
-                facts.entry(path.join(".")).or_insert_with(String::new).push_str(value);
-            }
-        }
-        facts
-    }
-
     #[test]
     fn every_fact_that_changes_is_told_of() {
         let upgrades = Version::ALL.windows(2).zip([0, 1]);
         let mut found = BTreeSet::new();
         for (pair, upgrade) in upgrades {
-            let [before, after] = [pair[0], pair[1]].map(|version| facts(version.profile()));
+            let [before, after] = [pair[0], pair[1]].map(|version| facts_of(version.profile()));
             assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
             let told = |words: &str| pair[1].changes().iter().any(|change| change.contains(words));
             for (fact, _) in after.iter().filter(|(fact, value)| before[*fact] != **value) {
