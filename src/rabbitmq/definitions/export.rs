@@ -208,14 +208,14 @@ impl Broker {
             let key = self.vhost_key(&row.name).expect("a row belongs to a vhost that exists");
             let set = self.vhost(key).default_queue_type.map(|kind| kind.name().to_owned());
             let (beside, within) = match form {
-                VHostTypes::IfSet => (None, set),
+                VHostTypes::WhenSet => (None, set),
                 VHostTypes::AlwaysBeside => (shown, set),
                 VHostTypes::Always => (None, shown),
             };
             VHostDefinition {
                 name: row.name.into(),
                 limits: match form {
-                    VHostTypes::IfSet | VHostTypes::AlwaysBeside => {
+                    VHostTypes::WhenSet | VHostTypes::AlwaysBeside => {
                         limits.into_iter().map(pair).collect()
                     }
                     VHostTypes::Always => Value::Object(limits),

@@ -278,7 +278,7 @@ pub(crate) struct Definitions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VHostTypes {
     /// In the vhost's metadata, if it was set.
-    IfSet,
+    WhenSet,
     /// As before, and always beside the metadata.
     AlwaysBeside,
     /// Always in the metadata.

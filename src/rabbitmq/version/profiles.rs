@@ -76,7 +76,7 @@ pub(super) const V3_10: Profile = Profile {
     definitions: Definitions {
         describe_themselves: false,
         have_one_form: false,
-        vhost_types: VHostTypes::IfSet,
+        vhost_types: VHostTypes::WhenSet,
         have_cluster_tags: false,
         require_both_ends: false,
         apply_default_types: false,
