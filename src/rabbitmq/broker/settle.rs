@@ -138,10 +138,10 @@ impl Broker {
         let delivered = taken.iter().filter(|unacked| unacked.consumer.is_some()).count();
         taken.sort_by(|a, b| {
             let by_position = || match self.queues.get(a.queue) {
-                Some(queue) if queue.cold.kind.returns_by_position() => {
+                Some(queue) if how.is_requeue() && queue.cold.kind.returns_by_position() => {
                     a.entry.position().cmp(&b.entry.position())
                 }
-                // Other kinds keep the order of delivery tags.
+                // Other kinds, and dead letters, keep the order of delivery tags.
                 Some(_) | None => Ordering::Equal,
             };
             self.settling_order(channel, a, b).then_with(by_position)

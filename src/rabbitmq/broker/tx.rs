@@ -5,7 +5,7 @@ use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::confirm::Confirms;
-use crate::rabbitmq::channel::transaction::{Pending, Settled, Transaction};
+use crate::rabbitmq::channel::transaction::{Pending, Settle, Transaction, joined};
 use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::ChannelId;
@@ -70,7 +70,13 @@ impl Broker {
                     return Err(fault);
                 }
             }
-            for Settled { how, taken, .. } in settled {
+            let outcome_matters = broker.profile().quorum.counts_failures_only;
+            let are_alike = |one: Settle, other: Settle| match (one, other) {
+                (Settle::Reject(_), Settle::Reject(_))
+                | (Settle::Requeue(_), Settle::Requeue(_)) => !outcome_matters || one == other,
+                _ => one == other,
+            };
+            for (how, taken) in joined(settled, are_alike) {
                 broker.settle(now, caller.channel, taken, how);
             }
             let transaction = transaction_of(broker.channel_mut(caller.channel))?;

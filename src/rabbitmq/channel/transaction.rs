@@ -65,6 +65,23 @@ pub(crate) struct Settled {
     pub(crate) since: Instant,
 }
 
+/// Returns what a commit settles at once: deliveries that were settled alike one after another, in
+/// the order of their tags.
+pub(crate) fn joined(
+    settled: Vec<Settled>,
+    are_alike: impl Fn(Settle, Settle) -> bool,
+) -> Vec<(Settle, Vec<(u64, Unacked)>)> {
+    let mut groups: Vec<(Settle, Vec<(u64, Unacked)>)> = Vec::new();
+    for Settled { how, taken, .. } in settled {
+        match groups.last_mut().filter(|(last, _)| are_alike(*last, how)) {
+            Some((_, group)) => group.extend(taken),
+            None => groups.push((how, taken)),
+        }
+    }
+    groups.iter_mut().for_each(|(_, group)| group.sort_by_key(|(tag, _)| *tag));
+    groups
+}
+
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) publishes: Vec<Pending>,
