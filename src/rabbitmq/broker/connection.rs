@@ -1,6 +1,7 @@
 //! Connections and channels: opening, closing, and what is closed with them.
 
 use super::alarm::Block;
+use super::deliver::first_waiting;
 use super::settle::Return;
 use super::{Broker, Connection, Failure, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
@@ -398,7 +399,7 @@ impl Broker {
         queue.cold.active.take_if(|consumer| consumers.get(*consumer).is_none());
         if queue.cold.single_active && queue.cold.active.is_none() {
             // At once, so that a consumer that arrives later does not take the place.
-            queue.cold.active = queue.ring.head();
+            queue.cold.active = first_waiting(queue, consumers);
         }
         if queue.consumer_count() > 0 {
             return false;

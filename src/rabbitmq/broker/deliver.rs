@@ -23,6 +23,7 @@ use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::ring::Ring;
 use smallvec::SmallVec;
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,7 +141,10 @@ impl Broker {
         let queue = self.queues.get_mut(key)?;
         let mut active = match queue.cold.active {
             Some(active) => active,
-            None => *queue.cold.active.insert(queue.ring.head()?),
+            None => {
+                let first = first_waiting(queue, &self.consumers)?;
+                *queue.cold.active.insert(first)
+            }
         };
         if queue.cold.kind.prefers_higher_standby() {
             active = self.make_way(key, active)?;
@@ -163,7 +167,7 @@ impl Broker {
     fn make_way(&mut self, key: QueueKey, active: ConsumerKey) -> Option<ConsumerKey> {
         let queue = self.queues.get(key)?;
         let priority = |key: ConsumerKey| self.consumers.get(key).map(Consumer::priority);
-        let first = queue.ring.head().unwrap_or(active);
+        let first = first_waiting(queue, &self.consumers).unwrap_or(active);
         let is_outranked = first != active && priority(first) > priority(active);
         if !is_outranked && !queue.cold.kind.is_quiescing(active) {
             return Some(active);
@@ -357,6 +361,22 @@ impl Delivery<'_> {
         }
         None
     }
+}
+
+/// Returns the consumer that is next at a queue with a single active consumer. RabbitMQ 4 sorts
+/// those of a quorum queue: by priority, by how much they may hold, and by age.
+///
+/// Source: `rabbit_fifo.erl` (`sort_waiting`).
+pub(super) fn first_waiting(queue: &Queue, consumers: &Arena<Consumer>) -> Option<ConsumerKey> {
+    let Kind::Quorum(quorum) = &queue.cold.kind else { return queue.ring.head() };
+    if !quorum.rules.prefers_higher_standby {
+        return queue.ring.head();
+    }
+    queue.ring.iter().max_by_key(|key| {
+        let consumer = consumers.get(*key);
+        let rank = consumer.map(|consumer| (consumer.priority(), consumer.waiting_credit()));
+        (rank, Reverse(quorum.serials.get(key).copied()))
+    })
 }
 
 /// Returns the consumer of a queue that has the turn, and moves it to the tail of the ring.

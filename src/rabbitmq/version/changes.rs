@@ -18,7 +18,7 @@ pub(super) const TO_4_0: &[&str] = &[
     "A quorum queue serves messages of priority 5 and above twice as often as others, without \
      being asked to.",
     "A waiting consumer with a higher priority takes over from the single active consumer of a \
-     quorum queue.",
+     quorum queue. Those that wait are sorted: by priority, by prefetch count, and then by age.",
     "A commit fails if a queue was deleted after a publish of its transaction, and a publish to a \
      queue that does not exist yet is dropped.",
     "An unknown exchange type closes the channel with 406 instead of the connection with 503.",
