@@ -36,7 +36,10 @@ def length(request):
     server.sendall(b"DEL k\r\n" + request + b"STRLEN k\r\n")
     replies = b""
     while replies.count(b"\r\n") < 3:
-        replies += server.recv(4096)
+        more = server.recv(4096)
+        if not more:
+            sys.exit("the server has closed the connection")
+        replies += more
     return int(replies.split(b"\r\n")[2][1:])
 
 found = [

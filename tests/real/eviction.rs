@@ -388,9 +388,12 @@ fn the_memory_of_a_server_is_told_in_the_same_fields() {
         _ => Vec::new(),
     };
     // Since 7.4 a table counts with what surrounds it, which is not modelled.
-    if matches!(real.version(), Version::Redis7_0 | Version::Redis7_2) {
-        assert_eq!(tables(&ours), tables(&theirs));
-    }
+    let tables_are_modelled = matches!(real.version(), Version::Redis7_0 | Version::Redis7_2);
+    let compared = |reply: &Reply| -> Vec<String> {
+        let all = tables(reply).into_iter();
+        all.filter(|field| tables_are_modelled || !field.contains("hashtable")).collect()
+    };
+    assert_eq!(compared(&ours), compared(&theirs));
     same(
         &mut both,
         &[

@@ -273,3 +273,29 @@ fn scripts_keep_to_the_databases_of_their_user() {
                redis.acl_check_cmd('flushall')}";
     assert_eq!(eval(&mut rig, may), "[nil, 1, nil]");
 }
+
+#[test]
+fn reads_of_streams_with_block_do_not_block_since_7_4() {
+    let refused = "command is not allowed with BLOCK option from scripts";
+    for &version in Version::ALL {
+        let mut rig = rig(version);
+        let mut read = |options: &str| {
+            eval(&mut rig, &format!("return redis.call('xread', {options}, 'STREAMS', 's', '0')"))
+        };
+        if matches!(version, Version::Redis7_0 | Version::Redis7_2) {
+            assert!(read("'BLOCK', 0").contains(refused), "{version}");
+            continue;
+        }
+        assert_eq!(read("'BLOCK', 0"), "nil", "{version}");
+        assert!(read("'BLOCK', -1").starts_with("!ERR timeout is negative"), "{version}");
+        rig.say(1, "XADD s 1-1 a b");
+        let found = "[[\"s\", [[\"1-1\", [\"a\", \"b\"]]]]]";
+        let block = "return redis.call('xread', 'BLOCK', 0, 'STREAMS', 's', '0')";
+        assert_eq!(eval(&mut rig, block), found, "{version}");
+        rig.say(1, "XGROUP CREATE s g $");
+        let group =
+            "return redis.call('xreadgroup', 'GROUP', 'g', 'c', 'BLOCK', 0, 'STREAMS', 's', '>')";
+        assert_eq!(eval(&mut rig, group), "nil", "{version}");
+        assert!(rig.say(1, "XINFO CONSUMERS s g").contains("\"c\""), "{version}");
+    }
+}

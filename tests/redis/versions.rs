@@ -218,3 +218,20 @@ fn a_silent_client_that_says_quit() {
         assert_eq!(rig.is_closed(1), ends, "{version}");
     }
 }
+
+#[test]
+fn a_scan_of_8_2_removes_expired_keys_that_do_not_match() {
+    for &version in Version::ALL {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.say(1, "DEBUG SET-ACTIVE-EXPIRE 0");
+        rig.say(1, "SET e v PX 5");
+        rig.say(1, "SET f v PX 5");
+        rig.pass_ms(10);
+        rig.say(1, "SCAN 0 MATCH z*");
+        let left = if version == Version::Redis8_2 { "0" } else { "2" };
+        assert_eq!(rig.say(1, "DBSIZE"), left, "{version}");
+        rig.say(1, "SCAN 0 MATCH e");
+        let left = if version == Version::Redis8_2 { "0" } else { "1" };
+        assert_eq!(rig.say(1, "DBSIZE"), left, "{version}");
+    }
+}

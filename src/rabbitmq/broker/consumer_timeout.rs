@@ -11,6 +11,7 @@
 //! Source: <https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>, and the server's
 //! behaviour.
 
+use super::deliver::first_waiting;
 use super::deliver::own_timeout;
 use super::settle::Return;
 use super::timer::Timer;
@@ -156,7 +157,10 @@ impl Broker {
             queue.ring.take(consumer);
             queue.cold.blocked.push_back(consumer);
         }
-        queue.cold.active.take_if(|active| *active == consumer);
+        if queue.cold.active.take_if(|active| *active == consumer).is_some() {
+            // At once, so that a consumer that arrives later does not take the place.
+            queue.cold.active = first_waiting(queue, &self.consumers);
+        }
     }
 
     /// Returns whether a delivery was taken back before, which is settled now. Its consumer gets

@@ -167,11 +167,13 @@ impl Broker {
     fn make_way(&mut self, key: QueueKey, active: ConsumerKey) -> Option<ConsumerKey> {
         let queue = self.queues.get(key)?;
         let priority = |key: ConsumerKey| self.consumers.get(key).map(Consumer::priority);
-        let first = first_waiting(queue, &self.consumers).unwrap_or(active);
-        let is_outranked = first != active && priority(first) > priority(active);
+        // The head has the highest priority, if not the first place among those that have it.
+        let head = queue.ring.head().unwrap_or(active);
+        let is_outranked = head != active && priority(head) > priority(active);
         if !is_outranked && !queue.cold.kind.is_quiescing(active) {
             return Some(active);
         }
+        let first = first_waiting(queue, &self.consumers).unwrap_or(active);
         let holds = |unacked: &Unacked| unacked.consumer == Some(active);
         let has_to_wait = self.held_by_clients().any(holds);
         let queue = self.queue_mut(key);
@@ -374,7 +376,7 @@ pub(super) fn first_waiting(queue: &Queue, consumers: &Arena<Consumer>) -> Optio
     }
     queue.ring.iter().max_by_key(|key| {
         let consumer = consumers.get(*key);
-        let rank = consumer.map(|consumer| (consumer.priority(), consumer.waiting_credit()));
+        let rank = consumer.map(|consumer| (consumer.priority(), consumer.credit()));
         (rank, Reverse(quorum.serials.get(key).copied()))
     })
 }

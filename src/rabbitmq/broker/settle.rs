@@ -141,7 +141,7 @@ impl Broker {
                 Some(queue) if how.is_requeue() && queue.cold.kind.returns_by_position() => {
                     a.entry.position().cmp(&b.entry.position())
                 }
-                // Other kinds, and dead letters, keep the order of delivery tags.
+                // Everything else keeps the order of delivery tags.
                 Some(_) | None => Ordering::Equal,
             };
             self.settling_order(channel, a, b).then_with(by_position)
@@ -196,9 +196,15 @@ impl Broker {
         }
         let is_live = |key: &ConsumerKey| self.consumers.get(*key).is_some();
         let consumer = group.iter().find_map(|unacked| unacked.consumer.filter(is_live));
-        let its_own = group.iter().filter(|unacked| unacked.consumer == consumer).count();
         let Some(owner) = self.queues.get_mut(queue) else {
             return;
+        };
+        let (consumer, its_own) = match owner.cold.kind.keeps_credit_by_tag() {
+            true => (consumer.or(group[0].consumer), group.len()),
+            false => {
+                let is_its_own = |unacked: &&Unacked| unacked.consumer == consumer;
+                (consumer, group.iter().filter(is_its_own).count())
+            }
         };
         owner.unacked -= group.len() as u32;
         let is_kept = owner.cold.kind.keeps_consumed();
@@ -244,7 +250,11 @@ impl Broker {
         count: usize,
     ) -> bool {
         let Some(consumer) = consumer else { return false };
-        let Some(of) = self.consumers.get_mut(consumer) else {
+        let credited = match self.consumers.get(consumer) {
+            Some(_) => Some(consumer),
+            None => self.heir_of(channel, key, consumer),
+        };
+        let Some(of) = credited.and_then(|consumer| self.consumers.get_mut(consumer)) else {
             self.settled_after_cancel(channel, key, consumer);
             return false;
         };
@@ -253,6 +263,21 @@ impl Broker {
             self.unblock(channel, key);
         }
         was_at_limit
+    }
+
+    /// Returns the consumer of a classic queue that has the tag of a cancelled one of its channel:
+    /// the queue keeps credit by tags.
+    #[cold]
+    fn heir_of(
+        &self,
+        channel: ChannelKey,
+        key: QueueKey,
+        cancelled: ConsumerKey,
+    ) -> Option<ConsumerKey> {
+        self.queues.get(key).filter(|queue| queue.cold.kind.keeps_credit_by_tag())?;
+        let channel = self.channels.get(channel)?;
+        let heir = *channel.consumers.get(channel.cancelled_tag(cancelled)?)?;
+        self.consumers.get(heir).is_some_and(|heir| heir.queue == key).then_some(heir)
     }
 
     /// A delivery to a consumer was settled after it was cancelled.

@@ -70,12 +70,9 @@ impl Broker {
                     return Err(fault);
                 }
             }
-            let outcome_matters = broker.profile().quorum.counts_failures_only;
-            let are_alike = |one: Settle, other: Settle| match (one, other) {
-                (Settle::Reject(_), Settle::Reject(_))
-                | (Settle::Requeue(_), Settle::Requeue(_)) => !outcome_matters || one == other,
-                _ => one == other,
-            };
+            let tells_apart = broker.profile().commit_tells_reject_from_nack;
+            let are_alike =
+                |one: Settle, other: Settle| one == other || (!tells_apart && one.is_like(other));
             for (how, taken) in joined(settled, are_alike) {
                 broker.settle(now, caller.channel, taken, how);
             }

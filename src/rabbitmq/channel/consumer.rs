@@ -74,15 +74,8 @@ impl Consumer {
         self.special.as_ref().map_or(0, |special| special.priority)
     }
 
-    /// The credit by which RabbitMQ 4 sorts the consumers of a quorum queue that wait for their
-    /// turn. Without a limit it is a large one.
-    pub(crate) fn waiting_credit(&self) -> u32 {
-        const WITHOUT_LIMIT: u32 = 2_000;
-        match (self.credit, self.prefetch) {
-            (UNLIMITED, 0) => WITHOUT_LIMIT,
-            (UNLIMITED, prefetch) => prefetch.into(),
-            (credit, _) => credit,
-        }
+    pub(crate) fn credit(&self) -> u32 {
+        self.credit
     }
 
     pub(crate) fn has_credit(&self) -> bool {

@@ -28,6 +28,11 @@ pub(crate) enum Settle {
 }
 
 impl Settle {
+    /// Returns whether the other one is the same but for its outcome.
+    pub(crate) fn is_like(self, other: Settle) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+
     pub(crate) fn is_requeue(self) -> bool {
         matches!(self, Settle::Requeue(_))
     }

@@ -29,7 +29,8 @@ impl Broker {
     /// as hashes.
     #[must_use]
     pub fn export_definitions(&self) -> Definitions {
-        let (users, vhosts) = (self.defined_users(), self.defined_vhosts());
+        let form = self.profile().definitions.vhost_types;
+        let (users, vhosts) = (self.defined_users(), self.defined_vhosts(form));
         let permissions = self.list_permissions().into_iter().map(|row| PermissionDefinition {
             user: row.user.into(),
             vhost: row.vhost.into(),
@@ -89,11 +90,16 @@ impl Broker {
         if self.profile().definitions.describe_themselves {
             definitions.policies.iter_mut().flatten().for_each(|policy| policy.vhost = None);
             definitions.parameters.iter_mut().flatten().for_each(|it| it.vhost = None);
-            let own = self.defined_vhosts().into_iter().find(|own| own.name == vhost);
+            let all = self.defined_vhosts(VHostTypes::Always);
+            let own = all.into_iter().find(|own| own.name == vhost);
             let own = own.unwrap_or_default();
             definitions.description = Some(self.vhost(key).description.to_string());
+            if self.profile().definitions.vhost_types == VHostTypes::AlwaysBeside {
+                let within = own.metadata.as_ref();
+                definitions.default_queue_type =
+                    within.and_then(|metadata| metadata.default_queue_type.clone());
+            }
             definitions.metadata = own.metadata;
-            definitions.default_queue_type = own.default_queue_type;
             definitions.limits = own.limits;
         }
         definitions.original_vhost_name = self.describe(|| vhost.to_owned());
@@ -195,9 +201,7 @@ impl Broker {
         self.list_users().into_iter().map(user).collect()
     }
 
-    /// With limits as `rabbitmqctl` writes them, which no import reads.
-    fn defined_vhosts(&self) -> Vec<VHostDefinition> {
-        let form = self.profile().definitions.vhost_types;
+    fn defined_vhosts(&self, form: VHostTypes) -> Vec<VHostDefinition> {
         let vhost = |row: VHostRow| {
             let limits = limits::object([
                 ("max-connections", row.limits.max_connections),

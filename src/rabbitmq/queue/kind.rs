@@ -283,6 +283,11 @@ impl Kind {
         profile.serves_successor_at_once || !self.is_classic()
     }
 
+    /// Returns whether a settled delivery returns credit to the consumer that has its tag now.
+    pub(crate) fn keeps_credit_by_tag(&self) -> bool {
+        self.is_classic()
+    }
+
     /// Returns whether the queue hears at once that the broker has closed a channel, not when the
     /// client has acknowledged that.
     pub(crate) fn hears_of_failed_channel_at_once(&self) -> bool {

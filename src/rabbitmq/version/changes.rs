@@ -107,6 +107,8 @@ pub(super) const TO_4_3: &[&str] = &[
     "Vhost `/` has the internal exchange `amq.rabbitmq.log`.",
     "Messages that a quorum queue drops together become dead letters from the first to the last.",
     "A commit with a publish to a queue that was deleted fails before it has an effect.",
+    "A commit settles one after another what was rejected by `basic.reject` and by `basic.nack` in \
+     turns, so that messages return, and dead letters follow each other, in another order.",
     "A client's `basic.cancel-ok` closes the connection with 541 instead of 503.",
     "An age (`x-max-age`) that cannot be read is refused with a reason, as is `x-stream-offset`; \
      before, each closed the connection.",
@@ -133,6 +135,7 @@ mod tests {
         ("checks_passive_declarations", "", "passive declaration requires"),
         ("classic_confirms_on_write", "follows its write", ""),
         ("classic_counts_failures", "", "arrives as redelivered, and its count"),
+        ("commit_tells_reject_from_nack", "", "and by `basic.nack` in turns"),
         ("commit_without_queue", "A commit fails if", "fails before it has an effect"),
         ("crashes_over_cancel_ok", "", "basic.cancel-ok"),
         ("definitions.apply_default_types", "gives a queue without a type", ""),

@@ -43,6 +43,9 @@ pub(crate) struct Profile {
     pub(crate) publishes_wait_for_queues: bool,
     /// Whether a commit fails if a queue was deleted after a publish to it.
     pub(crate) commit_without_queue: CommitWithoutQueue,
+    /// A commit settles at once what was rejected alike one after another, by `basic.reject` or by
+    /// `basic.nack`. This tells the two apart.
+    pub(crate) commit_tells_reject_from_nack: bool,
     /// Whether a headers exchange matches a number only with a number of the same type.
     pub(crate) matches_headers_exactly: bool,
     /// Whether a consistent-hash exchange hashes the type of a header with its value.
@@ -260,7 +263,7 @@ pub(crate) struct Definitions {
     /// Whether the management UI exports the same as `rabbitmqctl`: types of queues, and bindings
     /// of exclusive queues, but no internal exchanges.
     pub(crate) have_one_form: bool,
-    /// Where an export has the default queue type of a vhost.
+    /// How an export of all vhosts has each of them.
     pub(crate) vhost_types: VHostTypes,
     /// Whether a new server has the global parameter `cluster_tags`.
     pub(crate) have_cluster_tags: bool,
@@ -281,7 +284,7 @@ pub(crate) enum VHostTypes {
     WhenSet,
     /// As before, and always beside the metadata.
     AlwaysBeside,
-    /// Always in the metadata.
+    /// Always in the metadata; limits are an object.
     Always,
 }
 

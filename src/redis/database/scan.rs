@@ -107,7 +107,7 @@ impl Database {
     }
 
     /// `SCAN` with `MATCH` and `TYPE`, checked in this order. A matching name is looked up if a
-    /// type is requested, and removed if it has expired. In one version all expired ones are.
+    /// type is requested, and removed if it has expired. 8.2 removes all expired ones.
     pub(crate) fn scan_matching(
         &mut self,
         cursor: u64,

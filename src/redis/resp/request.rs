@@ -24,6 +24,7 @@ use std::ops::Range;
 ///
 /// The text is the server's reply, without `-ERR `.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ProtocolError {
     /// The count after `*` is not an integer, or above 2³¹ - 1.
     InvalidMultibulkLength,
@@ -216,7 +217,9 @@ impl RequestParser {
         self.authenticated = authenticated;
     }
 
-    /// Sets the version that a client talks to. The default is Redis 7.0.
+    /// Sets the version whose corner cases requests are read with: line ends that are checked, NULs
+    /// in lines, quotes of inline requests. The default is Redis 7.0. It applies from the next line
+    /// that is read.
     pub fn set_version(&mut self, version: Version) {
         self.rules = Requests::of(version);
     }

@@ -133,6 +133,8 @@ pub(crate) struct StreamRules {
     pub(crate) trims_references_exactly: bool,
     /// `XADD` takes `IDMP` and `IDMPAUTO`, so that a message that comes again is not added again.
     pub(crate) producers: bool,
+    /// In scripts `XREAD` and `XREADGROUP` take `BLOCK`, and do not block.
+    pub(crate) scripts_read_with_block: bool,
     /// `XREADGROUP` takes `CLAIM`.
     pub(crate) reads_claim: bool,
 }
@@ -232,7 +234,7 @@ pub(crate) enum XreadLast {
 pub(crate) struct Scan {
     /// Expired keys are removed before their type is looked at.
     pub(crate) expires_first: bool,
-    /// They are even if they do not match the pattern.
+    /// Those that do not match the pattern are removed, too.
     pub(crate) expires_unmatched: bool,
     /// A look at the type counts as a hit.
     pub(crate) counts_types: bool,
@@ -243,9 +245,11 @@ pub(crate) struct Scan {
 pub(crate) struct Arguments {
     /// `LPOS … RANK` refuses the least integer.
     pub(crate) lpos_refuses_least: bool,
-    /// `CONFIG SET` has a text of its own for a number that an unsigned parameter holds as if it
-    /// were negative.
-    pub(crate) config_refuses_negatives: bool,
+    /// `CONFIG SET` says that an unsigned parameter must not be negative, or so large that it would
+    /// be held as if it were. Otherwise it names the range.
+    pub(crate) config_names_sign: bool,
+    /// `HELLO` reads all its options before it follows any.
+    pub(crate) hello_reads_all_first: bool,
     /// `LREM` refuses the least integer.
     pub(crate) lrem_refuses_least: bool,
     /// `LSET` cuts its index to 32 bits, so that one far out of range replaces an element.

@@ -68,6 +68,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
         references: false,
         trims_references_exactly: false,
         producers: false,
+        scripts_read_with_block: false,
         reads_claim: false,
     },
     comparisons: Comparisons {
@@ -186,6 +187,7 @@ pub(super) const REDIS_7_4: Profile = Profile {
     arguments: ARGUMENTS_7_4,
     full_refuses_queueing: false,
     tables: Tables { empty_are_silent: true, ..REDIS_7_2.tables },
+    streams: StreamRules { scripts_read_with_block: true, ..REDIS_7_2.streams },
     fields: Fields { counter: Some("subexpiry"), mark_digest: true, ..FIELDS },
     ..REDIS_7_2
 };
@@ -217,7 +219,7 @@ pub(super) const REDIS_8_2: Profile = Profile {
     groups: Groups { cap_entries_read: true, ..REDIS_8_0.groups },
     arguments: Arguments {
         bitop_takes_differences: true,
-        config_refuses_negatives: true,
+        config_names_sign: true,
         ..REDIS_8_0.arguments
     },
     streams: StreamRules { references: true, ..REDIS_8_0.streams },
@@ -236,10 +238,10 @@ pub(super) const REDIS_8_6: Profile = Profile {
     encodings: Encodings { embedding: Embedding::REDIS_8_6, ..REDIS_8_2.encodings },
     rewrites: Rewrites { entries_keep_position: true, ..REDIS_8_2.rewrites },
     streams: StreamRules {
-        references: true,
         trims_references_exactly: true,
         producers: true,
         reads_claim: true,
+        ..REDIS_8_2.streams
     },
     comparisons: Comparisons {
         equal: true,
@@ -250,7 +252,7 @@ pub(super) const REDIS_8_6: Profile = Profile {
     },
     requests: Requests { nul_hides_length: false, ..REQUESTS },
     scan: Scan { expires_unmatched: false, ..REDIS_8_2.scan },
-    arguments: Arguments { config_refuses_negatives: false, ..REDIS_8_2.arguments },
+    arguments: Arguments { config_names_sign: false, ..REDIS_8_2.arguments },
     ..REDIS_8_2
 };
 
@@ -264,6 +266,7 @@ pub(super) const VALKEY_8_0: Profile = Profile {
     past: Past { expires: false, is_stored: false },
     full_refuses_queueing: false,
     tables: Tables { empty_are_silent: true, ..REDIS_7_2.tables },
+    streams: StreamRules { scripts_read_with_block: true, ..REDIS_7_2.streams },
     messages_close_leavers: false,
     rewrites: Rewrites { reads_set_position: true, ..REDIS_7_2.rewrites },
     ..REDIS_7_2
@@ -302,7 +305,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
 pub(super) const VALKEY_9_1: Profile = Profile {
     version: Version::Valkey9_1,
     product: valkey("9.1.2", "16.2.0"),
-    memory: VALKEY_8_0.memory,
+    memory: Memory { lists_empty_databases: false, ..VALKEY_8_1.memory },
     lua: Lua {
         errors_name_script: false,
         product: "Valkey",
@@ -380,7 +383,8 @@ const TEXTS: Texts = Texts {
 
 const ARGUMENTS: Arguments = Arguments {
     lpos_refuses_least: false,
-    config_refuses_negatives: false,
+    hello_reads_all_first: false,
+    config_names_sign: false,
     lrem_refuses_least: false,
     lset_cuts_index: false,
     timeouts_have_a_range: false,
@@ -410,6 +414,7 @@ const ARGUMENTS: Arguments = Arguments {
 
 const ARGUMENTS_7_2: Arguments = Arguments {
     lpos_refuses_least: true,
+    hello_reads_all_first: true,
     lset_cuts_index: true,
     timeouts_have_a_range: true,
     ..ARGUMENTS

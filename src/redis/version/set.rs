@@ -12,6 +12,7 @@ impl Versions {
         Versions::of(&[Version::Valkey8_0, Version::Valkey8_1, Version::Valkey9_1]);
     /// Redis 7.2 and all that descend from it.
     pub(crate) const SINCE_7_2: Versions = Versions(Versions::ALL.0 & !1);
+    pub(crate) const UNTIL_7_2: Versions = Versions::of(&[Version::Redis7_0, Version::Redis7_2]);
     pub(crate) const REDIS_7_2: Versions = Versions::of(&[Version::Redis7_2]);
     pub(crate) const REDIS_7_4: Versions = Versions::of(&[Version::Redis7_4]);
     /// Redis since 7.4. Valkey does not descend from it.

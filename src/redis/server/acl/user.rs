@@ -10,8 +10,7 @@ use crate::redis::command::arguments::is;
 use crate::redis::database::sha256::sha256_hex;
 use crate::redis::resp::inline;
 use crate::redis::value::Sds;
-use crate::redis::version::Inline;
-use crate::redis::version::{Sanitizing, Version};
+use crate::redis::version::{Inline, Sanitizing, Version};
 
 #[derive(Clone, Debug)]
 pub(crate) struct User {

@@ -115,13 +115,14 @@ fn is_one_word(text: &[u8]) -> bool {
 
 /// Sets a client's name, which must be one word.
 pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), CommandError> {
-    if !is_one_word(name) {
-        return Err(CommandError::text(
-            "ERR Client names cannot contain spaces, newlines or special characters.",
-        ));
-    }
+    check_name(name)?;
     session.claims_mut().name = Sds::new(name);
     Ok(())
+}
+
+pub(super) fn check_name(name: &[u8]) -> Result<(), CommandError> {
+    let refused = "ERR Client names cannot contain spaces, newlines or special characters.";
+    is_one_word(name).then_some(()).ok_or(CommandError::text(refused))
 }
 
 /// Bytes of a request on the wire: those of an array of bulk strings.

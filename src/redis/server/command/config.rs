@@ -95,8 +95,8 @@ fn set_one(config: &mut Config, parameter: &'static Parameter, value: &str) -> R
     let current = value_of(config, parameter);
     let form = later::form_of(parameter, config.version);
     let arguments = &config.version.profile().arguments;
-    let is_unsigned = !later::is_signed(parameter);
-    if arguments.config_refuses_negatives && is_unsigned && form.turns_negative(value) {
+    let is_unsigned = arguments.config_names_sign && later::is_unsigned(parameter);
+    if is_unsigned && form.turns_negative(value) {
         return Err("argument must be greater or equal to 0".to_owned());
     }
     let value = form.read(&current, value)?;

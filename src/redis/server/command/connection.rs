@@ -65,6 +65,58 @@ fn auth(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     }
 }
 
+/// An option of `HELLO`.
+#[derive(Clone, Copy)]
+enum HelloOption<'a> {
+    Auth(&'a [u8], &'a [u8]),
+    SetName(&'a [u8]),
+}
+
+/// What the options say together: the last of each counts.
+#[derive(Default)]
+struct Introduction<'a> {
+    auth: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+impl<'a> Introduction<'a> {
+    fn read(&mut self, option: HelloOption<'a>) -> Result<(), CommandError> {
+        match option {
+            HelloOption::Auth(user, password) => self.auth = Some((user, password)),
+            HelloOption::SetName(name) => {
+                client::check_name(name)?;
+                self.name = Some(name);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn each_option<'a>(
+    mut rest: Args<'a>,
+    mut run: impl FnMut(HelloOption<'a>) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    while let [word, after @ ..] = rest {
+        rest = match after {
+            [user, password, after @ ..] if is(word, "auth") => {
+                run(HelloOption::Auth(user, password))?;
+                after
+            }
+            [name, after @ ..] if is(word, "setname") => {
+                run(HelloOption::SetName(name))?;
+                after
+            }
+            _ => {
+                let word = shown(word);
+                return Err(CommandError::format(format!(
+                    "ERR Syntax error in HELLO option '{word}'"
+                )));
+            }
+        };
+    }
+    Ok(())
+}
+
 /// `[version [AUTH user password] [SETNAME name]]`.
 fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let mut protocol = server.session_mut(caller.client).protocol;
@@ -77,24 +129,26 @@ fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
             _ => return Err(CommandError::text("NOPROTO unsupported protocol version")),
         };
     }
-    let mut rest = args.get(2..).unwrap_or_default();
-    while let [word, after @ ..] = rest {
-        rest = match after {
-            [user, password, after @ ..] if is(word, "auth") => {
+    let options = args.get(2..).unwrap_or_default();
+    let mut last = Introduction::default();
+    let reads_all_first = server.profile().arguments.hello_reads_all_first;
+    each_option(options, |option| {
+        match option {
+            _ if reads_all_first => last.read(option)?,
+            HelloOption::Auth(user, password) => {
                 authenticate(server, caller, args, (user, password))?;
-                after
             }
-            [value, after @ ..] if is(word, "setname") => {
-                client::set_name(server.session_mut(caller.client), value)?;
-                after
+            HelloOption::SetName(name) => {
+                client::set_name(server.session_mut(caller.client), name)?;
             }
-            _ => {
-                let word = shown(word);
-                return Err(CommandError::format(format!(
-                    "ERR Syntax error in HELLO option '{word}'"
-                )));
-            }
-        };
+        }
+        Ok(())
+    })?;
+    if let Some(auth) = last.auth {
+        authenticate(server, caller, args, auth)?;
+    }
+    if let Some(name) = last.name {
+        client::set_name(server.session_mut(caller.client), name)?;
     }
     if !server.session_mut(caller.client).authenticated {
         let proto = if server.profile().texts.hello_names_protocol { "<proto> " } else { "" };

@@ -13,7 +13,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::eviction::MemoryUse;
-use crate::redis::version::Versions;
+use crate::redis::version::{Version, Versions};
 
 #[rustfmt::skip]
 const MEMORY_SUBCOMMANDS: &[Row] = &[
@@ -91,32 +91,34 @@ fn percentage(part: usize, of: usize) -> Reply {
     Reply::Double(f64::from(part as f32 * 100.0 / of.max(1) as f32))
 }
 
+/// A number of `MEMORY STATS`, and the versions that tell it.
+type Count = (&'static str, usize, Versions);
+
+fn counts(
+    version: Version,
+    counts: impl IntoIterator<Item = Count>,
+) -> impl Iterator<Item = (Reply, Reply)> {
+    let told = counts.into_iter().filter(move |(_, _, versions)| versions.has(version));
+    told.map(|(name, n, _)| (Reply::bulk(name.as_bytes()), Reply::count(n)))
+}
+
 /// The overhead of one database.
 fn overhead_of((number, db): (usize, &Database)) -> (Reply, Reply) {
     let (main, expires) = db.keyspace.overhead();
-    let mut fields =
-        vec![("overhead.hashtable.main", main), ("overhead.hashtable.expires", expires)];
-    if !Versions::SINCE_7_4.has(db.profile.version) {
-        fields.push(("overhead.hashtable.slot-to-keys", 0));
-    }
-    let counts = |(name, bytes): (&str, usize)| (Reply::bulk(name.as_bytes()), Reply::count(bytes));
-    let fields = fields.into_iter().map(counts).collect();
+    let fields = [
+        ("overhead.hashtable.main", main, Versions::ALL),
+        ("overhead.hashtable.expires", expires, Versions::ALL),
+        ("overhead.hashtable.slot-to-keys", 0, Versions::UNTIL_7_2),
+    ];
+    let fields = counts(db.profile.version, fields).collect();
     (Reply::bulk(format!("db.{number}").as_bytes()), Reply::Map(fields))
 }
 
-fn memory_stats(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+/// The parts of the server beside its keys.
+fn parts_of(server: &Server, used: usize, peak: usize) -> [Count; 15] {
     const ALL: Versions = Versions::ALL;
-    let version = server.profile().version;
     let facts = &server.profile().memory;
-    let MemoryUse { used, peak, overhead, keys } = MemoryUse::of(server);
-    let (dataset, net) = (used - overhead, (used - facts.at_start).max(1));
-    let (allocated, resident) = (used + facts.allocator, used + facts.resident);
-    let count = |name: &str, n: usize| (Reply::bulk(name.as_bytes()), Reply::count(n));
-    let named = |name: &str, reply| (Reply::bulk(name.as_bytes()), reply);
-    let of_version = |(name, n, versions): (&str, usize, Versions)| {
-        versions.has(version).then(|| count(name, n))
-    };
-    let mut fields: Vec<(Reply, Reply)> = [
+    [
         ("peak.allocated", peak, ALL),
         ("total.allocated", used, ALL),
         ("startup.allocated", facts.at_start, ALL),
@@ -133,12 +135,20 @@ fn memory_stats(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
         ("functions.caches", facts.tables, ALL),
         ("script.VMs", facts.scripts + facts.functions, Versions::REDIS_SINCE_8_0),
     ]
-    .into_iter()
-    .filter_map(of_version)
-    .collect();
+}
+
+fn memory_stats(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+    const ALL: Versions = Versions::ALL;
+    let version = server.profile().version;
+    let facts = &server.profile().memory;
+    let MemoryUse { used, peak, overhead, keys } = MemoryUse::of(server);
+    let (dataset, net) = (used - overhead, (used - facts.at_start).max(1));
+    let (allocated, resident) = (used + facts.allocator, used + facts.resident);
+    let mut fields: Vec<_> = counts(version, parts_of(server, used, peak)).collect();
     let is_listed = |db: &Database| facts.lists_empty_databases || !db.is_empty();
     let listed = server.databases.iter().enumerate().filter(|(_, db)| is_listed(db));
     fields.extend(listed.map(overhead_of));
+    let named = |name: &str, reply| (Reply::bulk(name.as_bytes()), reply);
     let totals = [
         ("overhead.db.hashtable.lut", 0, Versions::SINCE_7_4),
         ("overhead.db.hashtable.rehashing", 0, Versions::SINCE_7_4),
@@ -148,15 +158,17 @@ fn memory_stats(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
         ("keys.bytes-per-key", net.checked_div(keys).unwrap_or(0), ALL),
         ("dataset.bytes", dataset, ALL),
     ];
-    fields.extend(totals.into_iter().filter_map(of_version));
-    fields.extend([
-        named("dataset.percentage", percentage(dataset, net)),
-        named("peak.percentage", percentage(used, peak)),
-        count("allocator.allocated", allocated),
-        count("allocator.active", allocated),
-        count("allocator.resident", resident),
-    ]);
-    fields.extend(of_version(("allocator.muzzy", 0, Versions::SINCE_7_4)));
+    fields.extend(counts(version, totals));
+    fields.push(named("dataset.percentage", percentage(dataset, net)));
+    fields.push(named("peak.percentage", percentage(used, peak)));
+    let of_allocator = [
+        ("allocator.allocated", allocated, ALL),
+        ("allocator.active", allocated, ALL),
+        ("allocator.resident", resident, ALL),
+        ("allocator.muzzy", 0, Versions::SINCE_7_4),
+    ];
+    fields.extend(counts(version, of_allocator));
+    let count = |name: &str, n: usize| named(name, Reply::count(n));
     fields.extend([
         named("allocator-fragmentation.ratio", ratio(allocated, allocated)),
         count("allocator-fragmentation.bytes", 0),

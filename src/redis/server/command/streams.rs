@@ -101,7 +101,11 @@ impl<'a> Words<'a> {
         loop {
             let [word, more @ ..] = rest else { return Err(CommandError::Syntax) };
             rest = match more {
-                [_, ..] if is(word, "block") && by == Origin::Script => {
+                [_, ..]
+                    if is(word, "block")
+                        && by == Origin::Script
+                        && !profile.streams.scripts_read_with_block =>
+                {
                     let name = String::from_utf8_lossy(args[0]);
                     return Err(CommandError::format(format!(
                         "ERR {name} command is not allowed with BLOCK option from scripts"

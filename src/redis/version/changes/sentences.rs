@@ -255,6 +255,15 @@ pub(super) const FACTS: &[Fact] = &[
         |p| !p.requests.nul_hides_length,
         "A NUL in the line with an argument's length no longer hides the line's end from the server.",
     ),
+    fact(
+        |p| p.arguments.hello_reads_all_first,
+        "`HELLO` follows its options only if all of them can be read: a wrong word behind `AUTH` or `SETNAME` leaves the \
+         connection as it was.",
+    ),
+    fact(
+        |p| p.streams.scripts_read_with_block,
+        "Scripts may call `XREAD` and `XREADGROUP` with `BLOCK`, which do not block there.",
+    ),
     Fact {
         holds: |p| p.scan.expires_unmatched,
         begins: "`SCAN` removes the expired keys that it walks over, whether they match its pattern or not.",
@@ -271,9 +280,10 @@ pub(super) const FACTS: &[Fact] = &[
          `subexpiry` in Redis, `keys_with_volatile_items` in Valkey.",
     ),
     Fact {
-        holds: |p| p.arguments.config_refuses_negatives,
-        begins: "`CONFIG SET` says of a number that does not fit that it `must be greater or equal to 0`.",
-        ends: "`CONFIG SET` names the range of a number that does not fit, as before 8.2.",
+        holds: |p| p.arguments.config_names_sign,
+        begins: "`CONFIG SET` says of a negative number, where a parameter takes none, that it `must be greater or equal \
+         to 0`.",
+        ends: "`CONFIG SET` names the range of a parameter that cannot be negative, as before 8.2.",
     },
     fact(
         |p| p.lua.memory_before_read_only,

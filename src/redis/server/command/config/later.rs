@@ -135,11 +135,22 @@ pub(super) fn form_of(parameter: &Parameter, version: Version) -> Form {
     FORMS.iter().find(other).map_or(parameter.form, |(_, form, _)| *form)
 }
 
-/// Returns whether a parameter, a number of bytes, is held with its sign.
-pub(super) fn is_signed(parameter: &Parameter) -> bool {
+/// Returns whether a parameter is held without a sign.
+pub(super) fn is_unsigned(parameter: &Parameter) -> bool {
     const SIGNED_SIZES: [&str; 3] =
         ["auto-aof-rewrite-min-size", "proto-max-bulk-len", "replica-full-sync-buffer-limit"];
-    SIGNED_SIZES.contains(&parameter.name)
+    const UNSIGNED_NUMBERS: [&str; 6] = [
+        "hash-max-listpack-entries",
+        "maxclients",
+        "set-max-intset-entries",
+        "set-max-listpack-entries",
+        "tracking-table-max-keys",
+        "zset-max-listpack-entries",
+    ];
+    match parameter.form {
+        Memory(..) => !SIGNED_SIZES.contains(&parameter.name),
+        _ => UNSIGNED_NUMBERS.contains(&parameter.name),
+    }
 }
 
 /// Returns the default of a parameter in a version.

@@ -46,9 +46,7 @@ impl Form {
     /// it were negative.
     pub(super) fn turns_negative(self, value: &str) -> bool {
         match self {
-            Form::Integer(0, i64::MAX) => {
-                number::parse_i64(value.as_bytes()).is_some_and(|n| n < 0)
-            }
+            Form::Integer(..) => number::parse_i64(value.as_bytes()).is_some_and(|n| n < 0),
             Form::Memory(..) => {
                 number::parse_memory(value.as_bytes()).is_some_and(|n| i64::try_from(n).is_err())
             }
