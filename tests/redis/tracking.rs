@@ -2,6 +2,7 @@
 //! with the real server.
 
 use crate::support::Rig;
+use stunt_double::redis::{ServerOptions, Version};
 
 /// A server with a client 1 that speaks RESP3 and tracks like this.
 fn tracking(options: &str) -> Rig {
@@ -35,6 +36,31 @@ fn an_own_change_is_told_after_its_reply() {
     rig.say(1, "GET a");
     rig.send(1, "SET a 1");
     assert_eq!(rig.told(1), ["OK".to_owned(), invalid("\"a\"")]);
+}
+
+/// Since Redis 7.4 a client waits until a thread has freed the keys.
+#[test]
+fn an_own_flush_is_told_before_its_reply_since_7_4() {
+    let told = |version: Version, lines: &[&str]| {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.send(1, "HELLO 3");
+        rig.send(1, "CLIENT TRACKING ON");
+        rig.told(1);
+        lines.iter().for_each(|line| rig.send(1, line));
+        rig.told(1)
+    };
+    let nothing_is_valid = ">[\"invalidate\", nil]";
+    for &version in Version::ALL {
+        let is_redis = !version.to_string().starts_with("valkey");
+        let waits = is_redis && !matches!(version, Version::Redis7_0 | Version::Redis7_2);
+        let (first, then) = if waits { (nothing_is_valid, "OK") } else { ("OK", nothing_is_valid) };
+        for line in ["FLUSHDB", "FLUSHALL", "FLUSHALL SYNC"] {
+            assert_eq!(told(version, &[line]), [first, then], "{version} {line}");
+        }
+        assert_eq!(told(version, &["FLUSHALL ASYNC"]), ["OK", nothing_is_valid], "{version}");
+        let within = told(version, &["MULTI", "FLUSHDB", "EXEC"]);
+        assert_eq!(within[2..], ["[OK]", nothing_is_valid], "{version}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use super::command::Row;
 use super::refusal::{Refusal, Suspect};
 use super::{ClientId, Server};
+use crate::redis::command::arguments::is;
 use crate::redis::command::{Args, Caller, Origin, Run, flag};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
@@ -260,11 +261,27 @@ impl Server {
             self.outbox.hold(client);
         }
         if let Some(reply) = self.call(client, Origin::Client, command, args) {
+            if self.tracking.is_on && self.answers_after_flush(command, args) {
+                self.outbox.release();
+                self.send_invalidations();
+            }
             self.reply(client, reply);
         }
         if follow && self.outbox.release() {
             self.send_held(client);
         }
+    }
+
+    /// Returns whether a client hears of a flush before it is answered: it waits for a thread that
+    /// frees the keys.
+    #[cold]
+    fn answers_after_flush(&self, command: &Row, args: Args<'_>) -> bool {
+        let is_flush = matches!(command.name, "flushall" | "flushdb");
+        let is_sync = match args.get(1) {
+            Some(word) => is(word, "sync"),
+            None => !self.config.is_on("lazyfree-lazy-user-flush"),
+        };
+        self.profile().flush_is_answered_last && is_flush && is_sync
     }
 
     #[cold]

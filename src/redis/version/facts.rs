@@ -25,6 +25,8 @@ pub(crate) struct Profile {
     /// A message that a client causes to itself follows the reply to its command, or to its
     /// transaction, instead of coming before it or within it.
     pub(crate) messages_follow_reply: bool,
+    /// The reply to `FLUSHALL` and `FLUSHDB` follows the invalidation that they cause.
+    pub(crate) flush_is_answered_last: bool,
     /// A transaction selects its database within `MULTI`, as replicas are sent it.
     pub(crate) selects_in_multi: bool,
     pub(crate) groups: Groups,

@@ -58,6 +58,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
     past: Past { expires: false, is_stored: true },
     fields: FIELDS,
     messages_follow_reply: false,
+    flush_is_answered_last: false,
     selects_in_multi: false,
     groups: Groups {
         create_consumers_at_once: false,
@@ -187,6 +188,7 @@ pub(super) const REDIS_7_4: Profile = Profile {
     arguments: ARGUMENTS_7_4,
     full_refuses_queueing: false,
     tables: Tables { empty_are_silent: true, ..REDIS_7_2.tables },
+    flush_is_answered_last: true,
     streams: StreamRules { scripts_read_with_block: true, ..REDIS_7_2.streams },
     fields: Fields { counter: Some("subexpiry"), mark_digest: true, ..FIELDS },
     ..REDIS_7_2

@@ -256,6 +256,10 @@ pub(super) const FACTS: &[Fact] = &[
         "A NUL in the line with an argument's length no longer hides the line's end from the server.",
     ),
     fact(
+        |p| p.flush_is_answered_last,
+        "A client with tracking is told of its own `FLUSHALL` or `FLUSHDB` before it is answered.",
+    ),
+    fact(
         |p| p.arguments.hello_reads_all_first,
         "`HELLO` follows its options only if all of them can be read: a wrong word behind `AUTH` or `SETNAME` leaves the \
          connection as it was.",
