@@ -98,6 +98,8 @@ pub mod adapter;
 pub mod choice;
 mod invariant;
 mod json;
+#[cfg(all(test, any(feature = "rabbitmq", feature = "redis")))]
+mod profile_facts;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 #[cfg(feature = "redis")]

@@ -46,29 +46,3 @@ pub(crate) fn number_of<'a>(name: &'a str, product: &str) -> Option<&'a str> {
         rest.strip_prefix(['-', ' ']).filter(|number| !number.is_empty())
     }
 }
-
-/// The facts of a profile by their paths, such as `quorum.priorities`, for tests that compare
-/// profiles.
-#[cfg(test)]
-pub(crate) fn facts_of(
-    profile: &impl std::fmt::Debug,
-) -> std::collections::BTreeMap<String, String> {
-    let mut path: Vec<String> = Vec::new();
-    let mut facts = std::collections::BTreeMap::new();
-    for line in format!("{profile:#?}").lines() {
-        let depth = (line.len() - line.trim_start().len()) / 4;
-        let Some(depth) = depth.checked_sub(1) else { continue };
-        path.truncate(depth);
-        let value = match line.trim().split_once(": ") {
-            Some((name, value)) if name.chars().all(|c| c.is_alphanumeric() || c == '_') => {
-                path.push(name.to_owned());
-                value
-            }
-            _ => line.trim(),
-        };
-        if !path.is_empty() {
-            facts.entry(path.join(".")).or_insert_with(String::new).push_str(value);
-        }
-    }
-    facts
-}

@@ -32,6 +32,9 @@ use smol_str::SmolStr;
 use std::fmt;
 use std::sync::Arc;
 
+/// The exchange of vhost `/` to which a server publishes its log, in some versions.
+pub(crate) const LOG_EXCHANGE: &str = "amq.rabbitmq.log";
+
 /// Where a binding leads. Queues sort before exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Destination {

@@ -35,7 +35,7 @@ fn export(broker: &Broker) -> Value {
     serde_json::from_str(&broker.export_definitions().to_json()).unwrap()
 }
 
-/// What every version was given.
+/// The objects that every version was given.
 fn given() -> Value {
     let mut file: Value = serde_json::from_str(&FULL).unwrap();
     let metadata = json!({"description": "A lab", "tags": ["lab"], "default_queue_type": "quorum"});

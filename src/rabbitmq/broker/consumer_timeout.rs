@@ -11,8 +11,7 @@
 //! Source: <https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>, and the server's
 //! behaviour.
 
-use super::deliver::first_waiting;
-use super::deliver::own_timeout;
+use super::deliver::{first_waiting, own_timeout};
 use super::settle::Return;
 use super::timer::Timer;
 use super::{Broker, Session};

@@ -2,7 +2,7 @@
 
 use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::exchange::{Binding, Destination, Exchange, Kind};
+use crate::rabbitmq::exchange::{Binding, Destination, Exchange, Kind, LOG_EXCHANGE};
 use crate::rabbitmq::key::{ExchangeKey, VHostKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode, exchange_in_vhost};
 use crate::rabbitmq::protocol::id::ChannelId;
@@ -26,9 +26,9 @@ const SYSTEM: &[(&str, Kind)] = &[
 /// The internal system exchange of every vhost.
 const TRACE: &str = "amq.rabbitmq.trace";
 
-/// The internal system exchange of vhost `/` in some versions. The server publishes its log there,
-/// which is not modelled.
-const LOG: (&str, Kind) = ("amq.rabbitmq.log", Kind::Topic);
+/// The internal system exchange of vhost `/` in some versions. Its messages, the server's log, are
+/// not modelled.
+const LOG: (&str, Kind) = (LOG_EXCHANGE, Kind::Topic);
 
 impl Broker {
     pub(super) fn declare_system_exchanges(&mut self, vhost: VHostKey) {

@@ -13,14 +13,12 @@ use crate::rabbitmq::admin::{
     AdminError, BindingRow, DestinationKind, ExchangeRow, QueueRow, VHostRow,
 };
 use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::exchange::LOG_EXCHANGE;
 use crate::rabbitmq::protocol::names::NODE;
 use crate::rabbitmq::version::VHostTypes;
 use crate::rabbitmq::vhost::policy::Policy;
 use crate::sort::sort_by;
 use serde_json::Value;
-
-/// The internal exchange that is exported all the same.
-const LOG: &str = "amq.rabbitmq.log";
 
 impl Broker {
     /// Returns the definitions of the whole broker (`export_definitions`), sorted by name.
@@ -118,7 +116,7 @@ impl Broker {
             let is_own = !row.name.is_empty() && !row.name.starts_with("amq.");
             passes(&row.vhost)
                 && match has_one_form {
-                    true => is_own && !row.internal || row.name == LOG,
+                    true => is_own && !row.internal || row.name == LOG_EXCHANGE,
                     false => is_own,
                 }
         });

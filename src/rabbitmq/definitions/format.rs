@@ -51,7 +51,7 @@ pub struct Definitions {
     pub(crate) original_vhost_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) explanation: Option<String>,
-    /// What a vhost has, in the file of a single vhost, which no import reads.
+    /// The settings of the vhost, in the file of a single vhost. No import reads them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

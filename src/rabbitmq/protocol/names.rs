@@ -3,7 +3,7 @@
 //!
 //! One half of a name is drawn, the other half is a scrambled serial number, so that two names
 //! differ even when every draw is 0. The serial number continues over restarts, because durable
-//! queues keep their names.
+//! queues keep their names. The node's own name is here, too.
 
 use crate::Stream;
 use smol_str::SmolStr;

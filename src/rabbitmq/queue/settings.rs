@@ -277,7 +277,7 @@ const COMPARED_OF_QUORUM: &[&str] = &[
     "x-max-in-memory-bytes",
     "x-overflow",
     "x-single-active-consumer",
-    "x-queue-type",
+    QueueType::ARGUMENT,
     "x-quorum-initial-group-size",
     "x-delivery-limit",
     "x-message-ttl",
@@ -348,7 +348,7 @@ const ARGUMENTS: &[(&str, Taken, Check)] = &[
         Taken::by_fact(|rules| rules.has_disconnected_timeouts, QUORUM),
         Check::NonNegative,
     ),
-    ("x-queue-type", Taken::always(CLASSIC | QUORUM | STREAM), Check::Text),
+    (QueueType::ARGUMENT, Taken::always(CLASSIC | QUORUM | STREAM), Check::Text),
     ("x-quorum-initial-group-size", Taken::always(QUORUM), Check::Positive),
     ("x-max-age", Taken::always(STREAM), Check::Age),
     ("x-stream-max-segment-size-bytes", Taken::always(STREAM), Check::SegmentSize),
@@ -419,18 +419,18 @@ pub(crate) fn check_arguments(
             "invalid type '{kind}' for arg 'x-dead-letter-exchange' in {what}"
         )));
     }
-    let kind = match arguments.get("x-queue-type") {
+    let kind = match arguments.get(QueueType::ARGUMENT) {
         None => QueueType::Classic,
         Some(value @ FieldValue::String(_)) => {
             let types = [QueueType::Classic, QueueType::Quorum, QueueType::Stream];
             let asked = value.as_str().unwrap_or_default();
             types.into_iter().find(|kind| kind.name() == asked).ok_or_else(|| {
-                invalid("x-queue-type", &format!("\"unsupported queue type '{value}'\""))
+                invalid(QueueType::ARGUMENT, &format!("\"unsupported queue type '{value}'\""))
             })?
         }
         Some(value) => {
             let why = format!("{{unacceptable_type,{}}}", value.type_name());
-            return Err(invalid("x-queue-type", &why));
+            return Err(invalid(QueueType::ARGUMENT, &why));
         }
     };
     if rules.checks_names_first {

@@ -124,8 +124,8 @@ pub(super) const TO_4_3: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
+    use crate::profile_facts::facts_of;
     use crate::rabbitmq::version::Version;
-    use crate::unknown_version::facts_of;
     use std::collections::BTreeSet;
 
     /// Facts, and words of the sentence that tells of each: for 4.0, and for 4.3. Where there are
@@ -220,11 +220,12 @@ mod tests {
         ("times_out_in_quorum_queues_only", "", "holds a delivery too long"),
     ];
 
-    /// What nobody meets with an upgrade, or what is the upgrade itself.
+    /// Facts without a sentence: nobody meets them with an upgrade, or they are the upgrade itself.
     const UNTOLD: [&str; 4] = ["number", "changes", "server.copyright", "server.platform"];
 
     #[test]
     fn every_fact_that_changes_is_told_of() {
+        assert_eq!(Version::ALL.len(), 3, "the list has words for two upgrades");
         let upgrades = Version::ALL.windows(2).zip([0, 1]);
         let mut found = BTreeSet::new();
         for (pair, upgrade) in upgrades {

@@ -34,11 +34,11 @@ fn pair(first: &[u8], second: &[u8]) -> Sha1 {
     digest
 }
 
-/// What a version digests, and how.
+/// The rules by which a version digests values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     numbers: Numbers,
-    /// Which fields of hashes have deadlines matters.
+    /// A deadline of a field leaves its mark.
     marks_deadlines: bool,
     /// Fields that are due by then are not there.
     due_by: i64,

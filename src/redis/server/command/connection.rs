@@ -72,7 +72,7 @@ enum HelloOption<'a> {
     SetName(&'a [u8]),
 }
 
-/// What the options say together: the last of each counts.
+/// The options taken together: the last of each kind counts.
 #[derive(Default)]
 struct Introduction<'a> {
     auth: Option<(&'a [u8], &'a [u8])>,
