@@ -1,15 +1,20 @@
 //! The commands that describe commands: `COMMAND`, and the `HELP` of every container. Both read the
 //! one table.
 
+use super::docs;
 use super::flag::*;
 use super::key_spec::{Find, KeySpec, usage};
+use super::sheet::Sheet;
 use super::{Answer, Args, Command, Rows, Table, help as help_row, table};
-use super::{docs, help_text};
 use crate::redis::command::arguments::is;
 use crate::redis::database::glob;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use smol_str::SmolStr;
+
+/// What `HELP` says of each container, without the first line, which names the container, and the
+/// last two, which are about `HELP` itself.
+const HELP: &str = include_str!("help.txt");
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -353,7 +358,9 @@ pub(crate) fn help<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     let Some(container) = table.get(args[0]) else { return Err(CommandError::Syntax) };
     let name = container.name.to_uppercase();
     let first = format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-    let own = help_text::lines(container.name).unwrap_or_default().iter().copied();
+    let sheet = Sheet::read(HELP);
+    let own = sheet.of(container.name, table.profile().version);
+    let own: Vec<&str> = own.map_or_else(Vec::new, |(_, lines)| lines.collect());
     let last = match table.profile().texts.help_is_imperative {
         true => "    Print this help.",
         false => "    Prints this help.",

@@ -1,23 +1,23 @@
 //! `COMMAND DOCS`: what the server tells people about its commands.
 //!
-//! The facts are in `docs.txt`, except for the summaries, which are in the rows. The file is read
-//! when somebody asks, once for all commands that are asked for.
+//! The facts are in `docs.txt`. A summary that it does not have is that of the row. The file is
+//! read when somebody asks, once for all commands that are asked for.
 //!
-//! Of the commands of 7.0.15 it says what that version says, but for the display texts of their
-//! arguments, which later versions have.
-//!
-//! Source: the replies of redis-server 7.0.15, of Redis 8.6.2 and of Valkey 9.1.2.
+//! Source: the replies of the real server of each version.
 
+use super::sheet::Sheet;
 use super::{Args, Command, Table};
 use crate::redis::reply::Reply;
 use crate::redis::version::{Profile, Texts};
-use std::collections::BTreeMap;
 
 const FACTS: &str = include_str!("docs.txt");
 
 /// A line's letter, or the depth of an argument, and the rest of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line<'a> {
+    /// Since which version there is the command, and its group.
+    Origin(&'a str),
+    Summary(&'a str),
     Complexity(&'a str),
     Flags(&'a str),
     DeprecatedSince(&'a str),
@@ -28,8 +28,10 @@ enum Line<'a> {
 
 impl<'a> Line<'a> {
     fn read(line: &'a str) -> Option<Line<'a>> {
-        let (letter, rest) = line.strip_prefix(' ')?.split_once(' ')?;
+        let (letter, rest) = line.split_once(' ')?;
         Some(match letter {
+            "b" => Line::Origin(rest),
+            "s" => Line::Summary(rest),
             "c" => Line::Complexity(rest),
             "f" => Line::Flags(rest),
             "d" => Line::DeprecatedSince(rest),
@@ -47,30 +49,6 @@ fn bulk(text: &str) -> Reply {
 /// Returns a token, in which spaces are encoded.
 fn token(text: &str) -> Reply {
     bulk(&text.replace("%20", " ").replace("%25", "%"))
-}
-
-/// The facts by the name of a command, which may begin with a product: the first line, and those
-/// below it.
-struct Facts(BTreeMap<&'static str, (&'static str, Vec<Line<'static>>)>);
-
-impl Facts {
-    /// Reads the file.
-    fn read() -> Facts {
-        let mut facts = BTreeMap::new();
-        let mut lines = FACTS.lines().filter(|line| !line.starts_with('#')).peekable();
-        while let Some(first) = lines.next() {
-            let below =
-                std::iter::from_fn(|| Line::read(lines.next_if(|line| line.starts_with(' '))?));
-            let name = first.split(' ').next().unwrap_or_default();
-            facts.insert(name, (first, below.collect()));
-        }
-        Facts(facts)
-    }
-
-    /// Returns what a product says about a command.
-    fn of(&self, name: &str, product: &str) -> Option<&(&'static str, Vec<Line<'static>>)> {
-        self.0.get(&*format!("{product}:{name}")).or_else(|| self.0.get(name))
-    }
 }
 
 /// Returns the arguments of this depth from the beginning of the lines, and the lines after them.
@@ -108,6 +86,7 @@ fn argument(words: &str, nested: Vec<Reply>, texts: &Texts) -> Reply {
             ("=", text) => add("token", token(text)),
             ("@", version) => add("since", bulk(version)),
             ("~", version) => add("deprecated_since", bulk(version)),
+            ("\"", text) => add("summary", token(text)),
             ("!", _) => {}
             ("?", _) => flags.push(Reply::status("optional")),
             ("*", _) => flags.push(Reply::status("multiple")),
@@ -124,49 +103,67 @@ fn argument(words: &str, nested: Vec<Reply>, texts: &Texts) -> Reply {
 }
 
 /// Returns what is said about a command, and about its subcommands.
-fn about<S>(command: &Command<S>, facts: &Facts, profile: &Profile) -> (Reply, Reply) {
-    let mut fields = vec![(bulk("summary"), bulk(command.summary))];
-    let mut add = |name: &str, value: Reply| fields.push((bulk(name), value));
-    if let Some((first, lines)) = facts.of(command.name, profile.product.name) {
-        let mut words = first.split(' ').skip(1);
-        add("since", words.next().map_or(Reply::Nil, bulk));
-        add("group", words.next().map_or(Reply::Nil, bulk));
-        let mut history = Vec::new();
-        for line in lines {
-            match line {
-                Line::Complexity(text) => add("complexity", bulk(text)),
-                Line::Flags(flags) => {
-                    let flags = flags.split(' ').map(Reply::status);
-                    add("doc_flags", Reply::Set(flags.collect()));
-                }
-                Line::DeprecatedSince(version) => add("deprecated_since", bulk(version)),
-                Line::ReplacedBy(text) => add("replaced_by", bulk(text)),
-                Line::History(text) => {
-                    let (version, what) = text.split_once(' ').unwrap_or((text, ""));
-                    history.push(Reply::Array(vec![bulk(version), bulk(what)]));
-                }
-                Line::Argument(..) => {}
-            }
-        }
-        if !history.is_empty() {
-            add("history", Reply::Set(history));
-        }
-        let begin = lines.iter().position(|line| matches!(line, Line::Argument(..)));
-        if let Some(begin) = begin {
-            add("arguments", Reply::Array(arguments(&lines[begin..], 1, &profile.texts).0));
-        }
-    }
+fn about<S>(command: &Command<S>, sheet: &Sheet, profile: &Profile) -> (Reply, Reply) {
+    let mut fields = facts(command, sheet, profile);
     if !command.subcommands.is_empty() {
-        let about = |sub| about(sub, facts, profile);
-        add("subcommands", Reply::Map(command.subcommands.iter().map(about).collect()));
+        let about = |sub| about(sub, sheet, profile);
+        let about = Reply::Map(command.subcommands.iter().map(about).collect());
+        fields.push((bulk("subcommands"), about));
     }
     (bulk(command.name), Reply::Map(fields))
 }
 
+/// Returns what is said about a command alone.
+fn facts<S>(command: &Command<S>, sheet: &Sheet, profile: &Profile) -> Vec<(Reply, Reply)> {
+    let found = sheet.of(command.name, profile.version);
+    let (origin, lines): (_, Vec<Line<'_>>) = match found {
+        Some((origin, lines)) => (origin, lines.filter_map(Line::read).collect()),
+        None => ("", Vec::new()),
+    };
+    let mut said = (command.summary, origin);
+    for line in &lines {
+        match line {
+            Line::Summary(text) => said.0 = text,
+            Line::Origin(origin) => said.1 = origin,
+            _ => {}
+        }
+    }
+    let (since, group) = said.1.split_once(' ').unwrap_or_default();
+    let mut fields = Vec::new();
+    let mut add = |name: &str, value: Reply| fields.push((bulk(name), value));
+    add("summary", bulk(said.0));
+    add("since", bulk(since));
+    add("group", bulk(group));
+    let mut history = Vec::new();
+    for line in &lines {
+        match line {
+            Line::Complexity(text) => add("complexity", bulk(text)),
+            Line::Flags(flags) => {
+                add("doc_flags", Reply::Set(flags.split(' ').map(Reply::status).collect()));
+            }
+            Line::DeprecatedSince(version) => add("deprecated_since", bulk(version)),
+            Line::ReplacedBy(text) => add("replaced_by", bulk(text)),
+            Line::History(text) => {
+                let (version, what) = text.split_once(' ').unwrap_or((text, ""));
+                history.push(Reply::Array(vec![bulk(version), bulk(what)]));
+            }
+            Line::Origin(_) | Line::Summary(_) | Line::Argument(..) => {}
+        }
+    }
+    if !history.is_empty() {
+        add("history", Reply::Set(history));
+    }
+    let begin = lines.iter().position(|line| matches!(line, Line::Argument(..)));
+    if let Some(begin) = begin {
+        add("arguments", Reply::Array(arguments(&lines[begin..], 1, &profile.texts).0));
+    }
+    fields
+}
+
 /// Returns what is said about these commands, or about all. Names that are unknown are skipped.
 pub(super) fn docs<S>(table: &Table<S>, names: Args<'_>) -> Reply {
-    let facts = Facts::read();
-    let about = |command| about(command, &facts, table.profile());
+    let sheet = Sheet::read(FACTS);
+    let about = |command| about(command, &sheet, table.profile());
     if names.is_empty() {
         return Reply::Map(table.iter().map(about).collect());
     }
