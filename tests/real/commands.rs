@@ -4,8 +4,8 @@
 use crate::both::{Both, unordered};
 use crate::server::RealServer;
 use std::collections::BTreeMap;
-use stunt_double::redis::resp::ReplyParser;
 use stunt_double::redis::Reply;
+use stunt_double::redis::resp::ReplyParser;
 
 fn parse(bytes: &[u8]) -> Reply {
     let mut parser = ReplyParser::new();

@@ -144,6 +144,7 @@ impl Broker {
         }
         match taker {
             Some(consumer) => {
+                queue.ready.pass();
                 if !queue.is_plain && queue.cold.kind.reserves_credit() {
                     self.reserve(consumer);
                 }

@@ -67,6 +67,15 @@ enum Order {
     Ranks,
 }
 
+impl Order {
+    /// Counts a message that was not returned and leaves.
+    fn take_turn(&mut self) {
+        if let Order::TwoClasses { turn } = self {
+            *turn = if *turn == WEIGHT { 0 } else { *turn + 1 };
+        }
+    }
+}
+
 /// Where a message stands that expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -298,6 +307,14 @@ impl Backlog {
         }
     }
 
+    /// Lets a new message leave at once, because a consumer waits for it: the classes take turns as
+    /// if it had been here.
+    pub(crate) fn pass(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.order.take_turn();
+        }
+    }
+
     /// The next message.
     pub(crate) fn front(&self) -> Option<&Entry> {
         let Some(rest) = &self.rest else { return self.line.front() };
@@ -374,12 +391,11 @@ impl Backlog {
                 };
                 let is_needed = !rest.levels.is_empty() || rest.counts_properties;
                 let is_spent = rest.is_empty() && !is_needed;
-                match &mut rest.order {
-                    Order::TwoClasses { turn } if counts && entry.is_some() => {
-                        *turn = if *turn == WEIGHT { 0 } else { *turn + 1 };
-                    }
-                    Order::Levels if is_spent => self.rest = None,
-                    Order::Levels | Order::TwoClasses { .. } | Order::Ranks => {}
+                if counts && entry.is_some() {
+                    rest.order.take_turn();
+                }
+                if rest.order == Order::Levels && is_spent {
+                    self.rest = None;
                 }
                 entry
             }
@@ -482,10 +498,8 @@ impl Backlog {
                     highest.is_none_or(|highest| highest < rank && line.peek().is_some())
                 }
             };
-            if let Order::TwoClasses { turn } = &mut order
-                && !is_returned
-            {
-                *turn = if *turn == WEIGHT { 0 } else { *turn + 1 };
+            if !is_returned {
+                order.take_turn();
             }
             match highest {
                 Some(highest) if !takes_line => levels[highest].next(),
