@@ -71,6 +71,8 @@ pub(crate) struct History {
     pub(crate) has_new_key: bool,
     /// Number of its deliveries that failed.
     pub(crate) failures: u32,
+    /// Number of bytes of the properties that its publisher sent, if the server has changed them.
+    pub(crate) sent_len: Option<usize>,
 }
 
 impl Properties {
@@ -350,6 +352,11 @@ impl Properties {
             rest.expiration = time_to_live.map(|time| time.as_millis().to_string().into());
         }
         self
+    }
+
+    /// Number of bytes that the properties took on the wire when the message was published.
+    pub(crate) fn sent_len(&self) -> usize {
+        self.history().sent_len.unwrap_or_else(|| self.encoded_len())
     }
 
     /// Number of bytes that the properties take on the wire.

@@ -271,10 +271,11 @@ impl Backlog {
     }
 
     /// The bytes that a message counts: those of its body, and if the queue counts them, also those
-    /// of its properties.
+    /// of its properties, as they were published. What the server adds to a dead letter is kept
+    /// beside them (`mc_amqpl:size`).
     pub(crate) fn size(&self, entry: &Entry) -> u64 {
         let properties = match &self.rest {
-            Some(rest) if rest.counts_properties => entry.message.properties().encoded_len(),
+            Some(rest) if rest.counts_properties => entry.message.properties().sent_len(),
             Some(_) | None => 0,
         };
         (properties + entry.message.body().len()) as u64

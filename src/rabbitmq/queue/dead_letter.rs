@@ -103,6 +103,7 @@ impl DeadLetter {
         let mut properties = self.message.properties().clone();
         let mut headers = properties.headers().cloned().unwrap_or_default();
         let history = properties.history();
+        let sent_len = properties.sent_len();
         let earlier = headers.remove("x-death").filter(|_| history.has_died);
         let mut deaths: Vec<FieldTable> = match earlier {
             Some(FieldValue::Array(deaths)) => deaths.into_iter().filter_map(as_table).collect(),
@@ -140,6 +141,7 @@ impl DeadLetter {
             has_died: true,
             has_new_key,
             failures: u32::try_from(self.failures).unwrap_or(u32::MAX),
+            sent_len: Some(sent_len),
         };
         let properties = properties.dead(headers.sorted()).with_history(history);
         let routing_key = self.routing_key.as_ref().unwrap_or(self.message.routing_key());
