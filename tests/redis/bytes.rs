@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use stunt_double::redis::ServerOptions;
 use stunt_double::redis::resp::ByteServer;
 use stunt_double::redis::server::Server;
+use stunt_double::redis::{ServerOptions, Version};
 use stunt_double::sim::service::{ByteOutput, ByteService, Hangup};
 use stunt_double::{Instant, Site, Stream};
 
@@ -184,4 +184,46 @@ fn some_requests_are_refused_while_replies_are_pending() {
         told(&[b"PING\r\nPSYNC ? -1\r\n"]),
         "+PONG\r\n-ERR SYNC and PSYNC are invalid with pending output\r\n"
     );
+}
+
+/// The bytes that a client has sent spare the server the count of each request's bytes, but never
+/// hide a large one.
+#[test]
+fn large_requests_are_noted_however_they_arrive() {
+    let long = "x".repeat(120);
+    let lines = [
+        "CONFIG SET commandlog-request-larger-than 100 commandlog-reply-larger-than 100".to_owned(),
+        "COMMANDLOG RESET large-request".to_owned(),
+        format!("SET {long} 1"),
+        format!("SET k {long}"),
+        "MULTI".to_owned(),
+        format!("GET {long}"),
+        "GET k".to_owned(),
+        "PING".to_owned(),
+        "EXEC".to_owned(),
+        format!("BLPOP {long}l 0"),
+        "COMMANDLOG LEN large-request".to_owned(),
+        "COMMANDLOG LEN large-reply".to_owned(),
+    ];
+    let bytes = lines.join("\r\n") + "\r\n";
+    let told = |pieces: usize| {
+        let options = ServerOptions::default().with_version(Version::Valkey8_1);
+        let random = Stream::seeded(1, Site::new("test.bytes"), 0);
+        let mut server = ByteServer::new(Server::new(options, random));
+        let mut told = BTreeMap::new();
+        server.connected(NOW, CLIENT, "one");
+        server.connected(NOW, 2, "two");
+        for piece in bytes.as_bytes().chunks(pieces) {
+            server.receive(NOW, CLIENT, piece);
+        }
+        server.receive(NOW, 2, format!("RPUSH {long}l v\r\n").as_bytes());
+        drain(&mut server, &mut told);
+        let said = String::from_utf8(told.remove(&CLIENT).expect("there are replies").0);
+        let lines: Vec<_> = said.expect("text").lines().rev().take(2).map(str::to_owned).collect();
+        lines
+    };
+    for pieces in [1, 7, 50, 130, bytes.len()] {
+        // Both `SET`, `RPUSH` and `BLPOP`; `GET k`, `PING` behind it, and `BLPOP`.
+        assert_eq!(told(pieces), [":3", ":4"], "pieces of {pieces} bytes");
+    }
 }

@@ -177,6 +177,7 @@ impl ByteServer {
         let Some(connection) = self.connections.get_mut(&client) else { return };
         connection.parser.set_query_buffer_limit(limit);
         connection.parser.set_max_bulk_len(self.server.max_bulk_len());
+        self.server.note_read(client, connection.parser.buffered());
         let looks_ahead = self.server.looks_ahead(client);
         // How many of the next requests it has looked at.
         let mut seen = 0_usize;

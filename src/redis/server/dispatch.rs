@@ -353,11 +353,8 @@ impl Server {
             let takes_time = was_idle && (self.is_asleep() || self.is_busy());
             self.watch_call((client, database, origin), command, args, takes_time);
         }
-        if self.watchers.command_log.is_some()
-            && origin != Origin::Script
-            && !self.blocking.is_blocked(client)
-        {
-            self.note_sizes(client, command, args, reply.as_ref());
+        if self.watchers.command_log.is_some() {
+            self.note_sizes((client, origin), command, args, reply.as_ref());
         }
         if self.story.is_some() {
             self.tell_command((client, database), command, args, reply.as_ref());

@@ -37,6 +37,8 @@ pub(crate) struct Profile {
     pub(crate) time_stands_still: bool,
     /// The slow log is part of a log that also has large requests and replies.
     pub(crate) logs_sizes: bool,
+    /// In that log the commands of scripts have their replies, not the script's request.
+    pub(crate) logs_replies_to_scripts: bool,
     pub(crate) scan: Scan,
     /// The letters that `notify-keyspace-events` takes.
     pub(crate) event_classes: &'static str,

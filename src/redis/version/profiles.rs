@@ -88,6 +88,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     time_stands_still: false,
     logs_sizes: false,
+    logs_replies_to_scripts: false,
     scan: Scan { expires_first: false, expires_unmatched: false, counts_types: true },
     event_classes: "Ag$lshzxeKEtmdn",
     renames_are_uses: true,
@@ -308,6 +309,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
     version: Version::Valkey9_1,
     product: valkey("9.1.2", "16.2.0"),
     memory: Memory { lists_empty_databases: false, ..VALKEY_8_1.memory },
+    logs_replies_to_scripts: true,
     lua: Lua {
         errors_name_script: false,
         product: "Valkey",

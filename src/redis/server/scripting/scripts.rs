@@ -133,6 +133,7 @@ impl Server {
 
     /// Shows a call to the monitors before the commands of its script.
     pub(super) fn show_call(&mut self, caller: Caller, args: Args<'_>) {
+        self.note_script(caller, args);
         if self.is_watched()
             && let Some(command) = self.table.named(args)
         {

@@ -5,10 +5,15 @@
 //! command has run, under the limits of that moment: a `CONFIG SET` that lowers a limit is noted
 //! itself. A call that has to wait is noted when it ends.
 //!
+//! The server counts the bytes of what a client has sent and been told, not those of each call. So
+//! the commands of a transaction have the request `EXEC`, and each has the reply up to there; and
+//! those of a script have the request that runs the script, or in later versions only their own
+//! replies.
+//!
 //! Source: `commandlog.c` (Valkey), and the real servers.
 
 use super::{SlowEntry, without_secrets};
-use crate::redis::command::{Args, flag};
+use crate::redis::command::{Args, Caller, Origin, flag};
 use crate::redis::id::ClientId;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::Server;
@@ -31,18 +36,50 @@ pub(crate) struct SizeLog {
 pub(crate) struct CommandLog {
     pub(crate) requests: SizeLog,
     pub(crate) replies: SizeLog,
+    /// The client whose requests are read, if all its bytes that have arrived are too few for a
+    /// large one.
+    small_reader: Option<ClientId>,
+    outer: Outer,
+}
+
+/// The request within which other commands run.
+#[derive(Debug, Default)]
+struct Outer {
+    client: Option<ClientId>,
+    request: u64,
+    /// Bytes of the reply that are made already.
+    said: u64,
+}
+
+impl CommandLog {
+    /// Returns whether it is plain that a request is not large: almost all are small, and to count
+    /// the bytes of each would cost more than what many commands do.
+    #[inline]
+    fn is_small(&self, client: ClientId, origin: Origin, args: Args<'_>) -> bool {
+        if origin != Origin::Client {
+            return false;
+        }
+        if self.small_reader == Some(client) {
+            return true;
+        }
+        let words: usize = args.iter().map(|word| word.len()).sum();
+        words as u64 + (args.len() as u64 + 1) * FRAME < self.requests.limit.bytes
+    }
 }
 
 /// A limit: from how many bytes on entries are made, and how many are kept.
 #[derive(Clone, Copy, Debug, Default)]
 struct Limit {
-    bytes: Option<u64>,
+    bytes: u64,
     entries: usize,
 }
 
 impl Limit {
+    /// The limit that turns a log off.
+    const NONE: u64 = u64::MAX;
+
     fn is_reached(self, size: u64) -> bool {
-        self.bytes.is_some_and(|bytes| size >= bytes)
+        size >= self.bytes && self.bytes != Limit::NONE
     }
 }
 
@@ -132,7 +169,7 @@ impl Server {
             self.config.word(name).and_then(|text| text.parse().ok()).unwrap_or(normally)
         };
         Limit {
-            bytes: u64::try_from(value(bytes, NORMALLY.0)).ok(),
+            bytes: u64::try_from(value(bytes, NORMALLY.0)).unwrap_or(Limit::NONE),
             entries: usize::try_from(value(entries, NORMALLY.1)).unwrap_or(usize::MAX),
         }
     }
@@ -146,37 +183,83 @@ impl Server {
         if let Some(log) = &mut self.watchers.command_log {
             log.requests.limit = requests;
             log.replies.limit = replies;
+            log.small_reader = None;
+        }
+    }
+
+    /// Notes that so many bytes of a client have arrived, whose requests are read next.
+    pub(in crate::redis) fn note_read(&mut self, client: ClientId, bytes: usize) {
+        if let Some(log) = &mut self.watchers.command_log {
+            let is_small = (bytes as u64) < log.requests.limit.bytes;
+            log.small_reader = is_small.then_some(client);
+        }
+    }
+
+    /// Notes that `EXEC` begins to answer, with so many replies.
+    pub(in crate::redis::server) fn note_transaction(&mut self, client: ClientId, replies: usize) {
+        if let Some(log) = &mut self.watchers.command_log {
+            let said = numbered(replies as i64);
+            log.outer = Outer { client: Some(client), request: request_size(&[b"EXEC"]), said };
+        }
+    }
+
+    /// Notes that a script begins to run.
+    pub(in crate::redis::server) fn note_script(&mut self, caller: Caller, args: Args<'_>) {
+        if let Some(log) = &mut self.watchers.command_log {
+            if caller.origin != Origin::Exec {
+                log.outer.request = request_size(args);
+            }
+            log.outer.client = Some(caller.client);
         }
     }
 
     /// Notes a request, and its reply, if they are large.
     pub(in crate::redis::server) fn note_sizes(
         &mut self,
-        client: ClientId,
+        (client, origin): (ClientId, Origin),
         command: &Row,
         args: Args<'_>,
         reply: Option<&Reply>,
     ) {
         let Some(log) = &self.watchers.command_log else { return };
-        let words: usize = args.iter().map(|word| word.len()).sum();
-        let words = words as u64 + (args.len() as u64 + 1) * FRAME;
-        if !log.requests.limit.is_reached(words)
-            && reply.is_none_or(|reply| !log.replies.limit.is_reached(at_most(reply)))
-        {
-            return;
-        }
-        let request = request_size(args);
-        let reply = reply.map_or(0, |reply| {
-            let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |by| by.protocol);
-            reply_size(reply, protocol, self.profile().numbers)
-        });
-        let large = (log.requests.limit.is_reached(request), log.replies.limit.is_reached(reply));
-        if large != (false, false) && !command.has(flag::SKIP_COMMANDLOG) {
-            self.note_large(client, command, args, (request, large.0), (reply, large.1));
+        let is_reply_small = reply.is_none_or(|reply| at_most(reply) < log.replies.limit.bytes);
+        if !is_reply_small || !log.is_small(client, origin, args) {
+            self.note_if_large((client, origin), command, args, reply);
         }
     }
 
-    #[cold]
+    fn note_if_large(
+        &mut self,
+        (client, origin): (ClientId, Origin),
+        command: &Row,
+        args: Args<'_>,
+        reply: Option<&Reply>,
+    ) {
+        if self.blocking.is_blocked(client) {
+            return;
+        }
+        let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |by| by.protocol);
+        let numbers = self.profile().numbers;
+        let own = reply.map_or(0, |reply| reply_size(reply, protocol, numbers));
+        let by_reply = self.profile().logs_replies_to_scripts;
+        let Some(log) = &mut self.watchers.command_log else { return };
+        let (request, reply) = match origin {
+            Origin::Client | Origin::Operator => (request_size(args), own),
+            Origin::Exec => {
+                log.outer.said += own;
+                (log.outer.request, log.outer.said)
+            }
+            Origin::Script if by_reply => (0, own),
+            Origin::Script => (log.outer.request, 0),
+        };
+        let by = if origin == Origin::Script { log.outer.client } else { None };
+        let large = (log.requests.limit.is_reached(request), log.replies.limit.is_reached(reply));
+        if large != (false, false) && !command.has(flag::SKIP_COMMANDLOG) {
+            let by = by.unwrap_or(client);
+            self.note_large(by, command, args, (request, large.0), (reply, large.1));
+        }
+    }
+
     fn note_large(
         &mut self,
         client: ClientId,

@@ -144,6 +144,11 @@ pub(super) const FACTS: &[Fact] = &[
         |p| p.logs_sizes,
         "The slow log is one of three command logs: the others have large requests and large replies.",
     ),
+    fact(
+        |p| p.logs_replies_to_scripts,
+        "The command log has the large replies to commands of scripts, and no longer these commands under the size of the \
+         request that runs the script.",
+    ),
     fact(|p| p.reset_clears_marks, "`RESET` undoes `CLIENT NO-EVICT` and `CLIENT NO-TOUCH`."),
     fact(|p| p.arguments.hscan_takes_novalues, "`HSCAN` takes `NOVALUES`."),
     fact(
