@@ -60,8 +60,8 @@ enum Order {
     /// The highest level first, then the line.
     #[default]
     Levels,
-    /// Two messages of level 0, then one of the line. `turn` counts the messages since then, those
-    /// included that had no competitor.
+    /// Two messages of level 0, then one of the line, unless the next of level 0 is older. `turn`
+    /// counts the messages since then, those included that had no competitor.
     TwoClasses { turn: u8 },
     /// The highest level first. The line is the level of `LINE_RANK`.
     Ranks,
@@ -101,6 +101,11 @@ const LINE_RANK: u8 = 4;
 
 /// The highest level.
 const TOP_RANK: u8 = 31;
+
+/// Returns whether a message came before another one.
+fn is_older(entry: Option<&Entry>, than: &Entry) -> bool {
+    entry.is_some_and(|entry| entry.position() < than.position())
+}
 
 /// Returns whether a message of a quorum queue was returned.
 fn was_returned(entry: &Entry) -> bool {
@@ -144,7 +149,10 @@ impl Rest {
         let goes_first = match (self.order, head) {
             (Order::Levels, _) | (_, None) => true,
             (_, Some(head)) if was_returned(head) => false,
-            (Order::TwoClasses { turn }, Some(_)) => turn < WEIGHT,
+            (Order::TwoClasses { turn }, Some(head)) => {
+                let level = &self.levels[highest];
+                turn < WEIGHT || is_older(front(&level.line, &level.returned), head)
+            }
             (Order::Ranks, Some(_)) => highest > usize::from(LINE_RANK),
         };
         goes_first.then_some(highest)
@@ -491,9 +499,10 @@ impl Backlog {
             let takes_line = match order {
                 _ if is_returned => true,
                 Order::Levels => highest.is_none(),
-                Order::TwoClasses { turn } => {
-                    highest.is_none() || turn == WEIGHT && line.peek().is_some()
-                }
+                Order::TwoClasses { turn } => highest.is_none_or(|highest| {
+                    let upper = levels[highest].peek().map(|entry| &**entry);
+                    turn == WEIGHT && line.peek().is_some_and(|head| !is_older(upper, head))
+                }),
                 Order::Ranks => {
                     let rank = usize::from(LINE_RANK);
                     highest.is_none_or(|highest| highest < rank && line.peek().is_some())
