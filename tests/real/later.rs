@@ -14,6 +14,10 @@ pub(crate) const PATTERNS: &[&str] = &[
     "DELIFEQ key val",
     "DIGEST key",
     "MSETEX (1 key val|2 key val key val|3 key val key val key val|num key val) (NX|XX|EX secs|PXAT ms|EXAT at|KEEPTTL)? (NX|XX|EX secs|PXAT ms|EXAT at|KEEPTTL|X)?",
+    "GEOADD place (lon lat city)+",
+    "GEOADD g1 13.361389 38.115556 city 15.087269 37.502669 city 13.4 38.2 city",
+    "GEOSEARCH place BYPOLYGON (3 lon lat lon lat lon lat|4 lon lat lon lat lon lat lon lat|num lon lat lon lat lon lat) (ASC|DESC)? (COUNT num ANY?)? WITHCOORD? WITHDIST? WITHHASH? X?",
+    "GEOSEARCHSTORE place place BYPOLYGON 3 lon lat lon lat lon lat (ASC|DESC)? (FROMMEMBER city|FROMLONLAT lon lat|BYRADIUS far unit)?",
     "COMMAND GETKEYS (MSETEX num key val key val|DELEX key IFEQ val|XACKDEL key g IDS num sid)",
     "COMMAND GETKEYSANDFLAGS (MSETEX num key val key val|DELEX key|DELEX key IFEQ val|SET key val IFEQ val|SET key val GET)",
     // Short and long keys and values, of which some are embedded.

@@ -72,6 +72,23 @@ fn rectangle(
     Ok((Shape::Box { width, height }, unit(name)?))
 }
 
+/// `vertices (longitude latitude) …`. Returns the rest.
+fn vertices<'w, 'a>(
+    count: &[u8],
+    words: &'w [&'a [u8]],
+    rules: &Arguments,
+) -> Result<(Vec<Point>, &'w [&'a [u8]]), CommandError> {
+    const FEWEST: usize = 3;
+    let invalid = CommandError::text("ERR invalid number of vertices");
+    let too_few = CommandError::text("ERR GEOSEARCH BYPOLYGON must have at least 3 vertices");
+    let count = integer(count).ok().and_then(|count| i32::try_from(count).ok()).ok_or(invalid)?;
+    let count = usize::try_from(count).ok().filter(|count| *count >= FEWEST);
+    let count = count.filter(|count| *count <= words.len() / 2).ok_or(too_few)?;
+    let (own, rest) = words.split_at(2 * count);
+    let points = own.chunks_exact(2).map(|pair| point(pair[0], pair[1], rules));
+    Ok((points.collect::<Result<_, _>>()?, rest))
+}
+
 /// `key [NX | XX] [CH] (longitude latitude member) …`.
 fn geoadd(db: &mut Database, args: Args<'_>) -> Answer {
     let (mut if_absent, mut if_present, mut changed) = (false, false, false);
@@ -229,7 +246,8 @@ impl<'a> Options<'a> {
     }
 
     /// `FROMMEMBER member | FROMLONLAT longitude latitude | BYRADIUS radius unit | BYBOX width
-    /// height unit`. A member is not looked for in a missing key. Returns the rest.
+    /// height unit | BYPOLYGON vertices (longitude latitude) …`. A member is not looked for in a
+    /// missing key. Returns the rest.
     fn read_area(
         &mut self,
         set: Option<&SortedSet>,
@@ -238,25 +256,41 @@ impl<'a> Options<'a> {
     ) -> Result<Args<'a>, CommandError> {
         let is_box = matches!(self.shape, Some((Shape::Box { .. }, _)));
         let is_circle = matches!(self.shape, Some((Shape::Circle { .. }, _)));
+        let is_polygon = matches!(self.shape, Some((Shape::Polygon { .. }, _)));
+        let has_centre = self.from_member || self.from_point;
+        let has_none = self.shape.is_none();
         match rest {
-            [member, rest @ ..] if is(word, "frommember") && !self.from_point => {
+            [member, rest @ ..] if is(word, "frommember") && !self.from_point && !is_polygon => {
                 self.from_member = true;
                 if let Some(set) = set {
                     self.centre = Some(member_point(set, member, &self.texts)?);
                 }
                 Ok(rest)
             }
-            [longitude, latitude, rest @ ..] if is(word, "fromlonlat") && !self.from_member => {
+            [longitude, latitude, rest @ ..]
+                if is(word, "fromlonlat") && !self.from_member && !is_polygon =>
+            {
                 self.centre = Some(point(longitude, latitude, self.rules)?);
                 self.from_point = true;
                 Ok(rest)
             }
-            [radius, unit, rest @ ..] if is(word, "byradius") && !is_box => {
+            [radius, unit, rest @ ..] if is(word, "byradius") && (is_circle || has_none) => {
                 self.shape = Some(circle(radius, unit, self.rules)?);
                 Ok(rest)
             }
-            [width, height, unit, rest @ ..] if is(word, "bybox") && !is_circle => {
+            [width, height, unit, rest @ ..] if is(word, "bybox") && (is_box || has_none) => {
                 self.shape = Some(rectangle([width, height], unit, self.rules)?);
+                Ok(rest)
+            }
+            [count, rest @ ..]
+                if is(word, "bypolygon")
+                    && self.rules.geosearch_takes_polygons
+                    && (is_polygon || has_none && !has_centre) =>
+            {
+                let (vertices, rest) = vertices(count, rest, self.rules)?;
+                let Area { centre, shape, unit } = Area::polygon(&vertices);
+                self.centre = Some(centre);
+                self.shape = Some((shape, unit));
                 Ok(rest)
             }
             _ => Err(CommandError::Syntax),
@@ -280,11 +314,16 @@ impl<'a> Options<'a> {
         match searcher {
             Searcher::Radius | Searcher::RadiusRo => {}
             Searcher::Search | Searcher::SearchStore => {
-                if !self.from_member && !self.from_point {
+                let is_polygon = matches!(self.shape, Some((Shape::Polygon { .. }, _)));
+                if !self.from_member && !self.from_point && !is_polygon {
                     return Err(exactly("FROMMEMBER or FROMLONLAT"));
                 }
                 if self.shape.is_none() {
-                    return Err(exactly("BYRADIUS and BYBOX"));
+                    return Err(exactly(if self.rules.geosearch_takes_polygons {
+                        "BYRADIUS, BYBOX and BYPOLYGON"
+                    } else {
+                        "BYRADIUS and BYBOX"
+                    }));
                 }
             }
         }
@@ -297,7 +336,7 @@ impl<'a> Options<'a> {
     /// Returns the search, or `None` without a source key.
     fn search(&self, set: Option<&SortedSet>) -> Option<Search> {
         set?;
-        let (shape, unit) = self.shape?;
+        let (shape, unit) = self.shape.clone()?;
         let area = Area { centre: self.centre?, shape, unit };
         Some(Search { area, order: self.order, count: self.count, any: self.any })
     }
@@ -368,7 +407,7 @@ fn run<'a>(
         (Some(set), Some(search)) => geo::search(set, search),
         (Some(_) | None, _) => Vec::new(),
     };
-    let unit = options.shape.map_or(Unit::Metres, |(_, unit)| unit);
+    let unit = options.shape.as_ref().map_or(Unit::Metres, |(_, unit)| *unit);
     let Some(destination) = options.store else { return Ok(options.reply(&found, unit)) };
     let event = match searcher {
         Searcher::Radius | Searcher::RadiusRo => "georadiusstore",

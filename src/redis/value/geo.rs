@@ -14,11 +14,13 @@
 
 mod cell;
 mod order;
+mod polygon;
 mod reach;
 
 use super::{Sds, SortedSet};
 use cell::Cell;
 use reach::Reach;
+use std::sync::Arc;
 
 /// Mean radius of the earth in metres.
 const EARTH_RADIUS: f64 = 6_372_797.560856;
@@ -184,7 +186,8 @@ impl Unit {
 }
 
 /// The shape of an area around its centre.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Shape {
     /// `BYRADIUS`: a circle.
     Circle {
@@ -198,10 +201,15 @@ pub enum Shape {
         /// Size from south to north.
         height: f64,
     },
+    /// `BYPOLYGON` (Valkey 9): a polygon, whose centre is its [centroid](Point::centroid).
+    Polygon {
+        /// The vertices in their order, at least three. The last and the first have an edge, too.
+        vertices: Arc<[Point]>,
+    },
 }
 
 /// An area to search.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Area {
     /// The centre.
     pub centre: Point,
@@ -209,6 +217,15 @@ pub struct Area {
     pub shape: Shape,
     /// The unit of the shape's sizes.
     pub unit: Unit,
+}
+
+impl Area {
+    /// Returns the area between these vertices.
+    #[must_use]
+    pub fn polygon(vertices: &[Point]) -> Area {
+        let shape = Shape::Polygon { vertices: vertices.into() };
+        Area { centre: Point::centroid(vertices), shape, unit: Unit::Metres }
+    }
 }
 
 /// Least and greatest coordinates: west, south, east, north.
@@ -220,7 +237,7 @@ impl Area {
     #[must_use]
     pub fn distance_within(&self, point: Point) -> Option<f64> {
         let (centre, metres) = (self.centre, self.unit.metres());
-        match self.shape {
+        match &self.shape {
             Shape::Circle { radius } => {
                 let distance = centre.distance(point);
                 // A distance that is not a number is within.
@@ -237,6 +254,9 @@ impl Area {
                     return None;
                 }
                 Some(centre.distance(point))
+            }
+            Shape::Polygon { vertices } => {
+                polygon::contains(vertices, point).then(|| centre.distance(point))
             }
         }
     }
@@ -294,9 +314,10 @@ impl Area {
     /// Returns the coordinates between which the area lies, or about that.
     fn bounds(&self) -> Bounds {
         let metres = self.unit.metres();
-        let (width, height) = match self.shape {
+        let (width, height) = match &self.shape {
             Shape::Circle { radius } => (metres * radius, metres * radius),
             Shape::Box { width, height } => (metres * (width / 2.0), metres * (height / 2.0)),
+            Shape::Polygon { vertices } => return polygon::bounds(vertices),
         };
         let Point { longitude, latitude } = self.centre;
         let up = degrees(height / EARTH_RADIUS);
@@ -308,11 +329,12 @@ impl Area {
 
     /// Returns how many bits of each coordinate the cells have, at first.
     fn steps(&self) -> u32 {
-        let mut range = match self.shape {
-            Shape::Circle { radius } => radius,
+        let mut range = match &self.shape {
+            Shape::Circle { radius } => *radius,
             Shape::Box { width, height } => {
                 ((width / 2.0) * (width / 2.0) + (height / 2.0) * (height / 2.0)).sqrt()
             }
+            Shape::Polygon { vertices } => polygon::radius(vertices, self.centre),
         } * self.unit.metres();
         if range == 0.0 {
             return STEPS;
@@ -340,7 +362,7 @@ pub enum Order {
 }
 
 /// What to search for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Search {
     /// Where.
     pub area: Area,

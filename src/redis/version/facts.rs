@@ -247,6 +247,8 @@ pub(crate) struct Scan {
 /// How arguments are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arguments {
+    /// `GEOSEARCH` and `GEOSEARCHSTORE` take `BYPOLYGON`.
+    pub(crate) geosearch_takes_polygons: bool,
     /// `LPOS … RANK` refuses the least integer.
     pub(crate) lpos_refuses_least: bool,
     /// `CONFIG SET` says that an unsigned parameter must not be negative, or so large that it would

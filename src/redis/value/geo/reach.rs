@@ -25,9 +25,10 @@ impl Reach {
     /// Returns the reach of an area. It is unlimited where no limit is certain.
     pub(super) fn of(area: &Area) -> Reach {
         let metres = area.unit.metres();
-        let (up, aside) = match area.shape {
+        let (up, aside) = match &area.shape {
             Shape::Circle { radius } => (metres * radius, metres * radius),
             Shape::Box { width, height } => (metres * height / 2.0, metres * width / 2.0),
+            Shape::Polygon { .. } => return Reach::between(area),
         };
         // Half the angle at the centre of the earth.
         let half = |length: f64| length / (2.0 * EARTH_RADIUS) * (1.0 + PART) + LOSS;
@@ -42,6 +43,18 @@ impl Reach {
             f64::INFINITY
         };
         Reach { centre: area.centre, latitude, longitude }
+    }
+
+    /// The reach of a polygon, whose edges are straight in degrees.
+    fn between(area: &Area) -> Reach {
+        let [west, south, east, north] = area.bounds();
+        let Point { longitude, latitude } = area.centre;
+        let farthest = |one: f64, other: f64| one.abs().max(other.abs()) * (1.0 + PART);
+        Reach {
+            centre: area.centre,
+            latitude: farthest(north - latitude, latitude - south),
+            longitude: farthest(east - longitude, longitude - west),
+        }
     }
 
     /// Returns whether a point is outside for certain.

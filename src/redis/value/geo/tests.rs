@@ -59,6 +59,14 @@ fn area() -> impl Strategy<Value = Area> {
     )
 }
 
+fn polygon() -> impl Strategy<Value = Area> {
+    let vertices = proptest::collection::vec((-9.0..9.0, -9.0..9.0), 3..8);
+    (-171.0..171.0, -76.0..76.0, vertices).prop_map(|(longitude, latitude, vertices)| {
+        let vertex = |(aside, up)| point(longitude + aside, latitude + up);
+        Area::polygon(&vertices.into_iter().map(vertex).collect::<Vec<_>>())
+    })
+}
+
 /// Degrees away from a centre: far, near, or almost there.
 fn degrees_away() -> impl Strategy<Value = f64> {
     let sign = prop_oneof![Just(-1.0), Just(1.0)];
@@ -72,7 +80,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn what_is_beyond_the_reach_is_outside(
-        area in area(),
+        area in prop_oneof![area(), polygon()],
         (aside, up) in (degrees_away(), degrees_away()),
     ) {
         let wrapped = (area.centre.longitude + aside + 540.0).rem_euclid(360.0) - 180.0;
@@ -80,6 +88,24 @@ proptest! {
         if Reach::of(&area).excludes(other) {
             prop_assert_eq!(area.distance_within(other), None);
         }
+    }
+
+    /// It does not matter where the vertices of a polygon begin, and in which direction they go.
+    #[test]
+    fn a_polygon_has_no_first_vertex(
+        area in polygon(),
+        turn in 0_usize..8,
+        (aside, up) in (degrees_away(), degrees_away()),
+    ) {
+        let Shape::Polygon { vertices } = &area.shape else { unreachable!("it is a polygon") };
+        let mut others = vertices.to_vec();
+        others.rotate_left(turn % vertices.len());
+        let Point { longitude, latitude } = area.centre;
+        let other = point((longitude + aside).clamp(-180.0, 180.0), (latitude + up).clamp(-85.05, 85.05));
+        let is_within = polygon::contains(vertices, other);
+        prop_assert_eq!(polygon::contains(&others, other), is_within);
+        others.reverse();
+        prop_assert_eq!(polygon::contains(&others, other), is_within);
     }
 
     /// Points at the very edge of a circle, where the reach must not be too short.

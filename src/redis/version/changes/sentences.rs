@@ -150,6 +150,10 @@ pub(super) const FACTS: &[Fact] = &[
          request that runs the script.",
     ),
     fact(|p| p.reset_clears_marks, "`RESET` undoes `CLIENT NO-EVICT` and `CLIENT NO-TOUCH`."),
+    fact(
+        |p| p.arguments.geosearch_takes_polygons,
+        "`GEOSEARCH` and `GEOSEARCHSTORE` take `BYPOLYGON`. Distances are from the centroid of the vertices.",
+    ),
     fact(|p| p.arguments.hscan_takes_novalues, "`HSCAN` takes `NOVALUES`."),
     fact(
         |p| p.arguments.xread_last != XreadLast::Refused,
