@@ -10,7 +10,7 @@ use crate::redis::command::arguments::is;
 use crate::redis::database::sha256::sha256_hex;
 use crate::redis::resp::inline;
 use crate::redis::value::Sds;
-use crate::redis::version::{Inline, Sanitizing, Version};
+use crate::redis::version::{Sanitizing, Version};
 
 #[derive(Clone, Debug)]
 pub(crate) struct User {
@@ -162,8 +162,9 @@ impl User {
 fn selector(rules: &[u8], basis: Basis) -> Result<Selector, RuleError> {
     let mut selector = Selector::new(basis);
     let rules = rules.split(|byte| *byte == 0).next().unwrap_or_default();
+    let as_typed = basis.version.profile().requests.inline;
     let (mut bytes, mut ranges) = (Vec::new(), Vec::new());
-    if inline::split(rules, Inline::default(), &mut bytes, &mut ranges) {
+    if inline::split(rules, as_typed, &mut bytes, &mut ranges) {
         for range in ranges {
             let rule = &bytes[range];
             // Unlike outside of parentheses, an empty rule is none that exists.

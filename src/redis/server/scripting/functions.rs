@@ -76,7 +76,7 @@ impl Functions {
         code: &[u8],
         profile: &'static Profile,
     ) -> Result<(Sds, Library), String> {
-        let first = shebang::of_library(code)?;
+        let first = shebang::of_library(code, profile)?;
         if !is_name(&first.name) {
             return Err("Library names can only contain letters, numbers, or underscores(_) and \
                         must be at least one character long"
@@ -167,7 +167,7 @@ impl Functions {
         replace: bool,
         profile: &'static Profile,
     ) -> Result<Sds, String> {
-        let first = shebang::of_library(code)?;
+        let first = shebang::of_library(code, profile)?;
         if is_name(&first.name)
             && first.engine.eq_ignore_ascii_case(ENGINE.as_bytes())
             && !replace

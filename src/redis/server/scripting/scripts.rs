@@ -98,7 +98,7 @@ impl Server {
             return Ok(&scripts.cached[at]);
         }
         may_compile?;
-        let (flags, code) = shebang::of_script(body, profile.lua.is_an_engine)
+        let (flags, code) = shebang::of_script(body, profile)
             .map_err(|why| CommandError::format(format!("ERR {why}")))?;
         let interpreter = scripts
             .interpreter
@@ -118,9 +118,7 @@ impl Server {
     pub(crate) fn flags_of(&self, command: &Row, args: Args<'_>) -> u32 {
         let declared = match (command.name, args.get(1)) {
             ("eval" | "eval_ro", Some(body)) => {
-                shebang::of_script(body, self.profile().lua.is_an_engine)
-                    .ok()
-                    .map(|(flags, _)| flags)
+                shebang::of_script(body, self.profile()).ok().map(|(flags, _)| flags)
             }
             ("evalsha" | "evalsha_ro", Some(sha)) => {
                 self.scripting.scripts.named(sha).map(|cached| cached.flags)

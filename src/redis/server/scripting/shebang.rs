@@ -6,7 +6,7 @@
 use crate::redis::command::flag;
 use crate::redis::resp::inline;
 use crate::redis::script::FLAGS;
-use crate::redis::version::Inline;
+use crate::redis::version::Profile;
 
 /// What a script may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,9 +69,9 @@ impl Flags {
 }
 
 /// Splits a line into words, as a command line is split. Returns `None` if quotes are unbalanced.
-fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn words(line: &[u8], profile: &Profile) -> Option<Vec<Vec<u8>>> {
     let (mut bytes, mut ranges) = (Vec::new(), Vec::new());
-    inline::split(line, Inline::default(), &mut bytes, &mut ranges)
+    inline::split(line, profile.requests.inline, &mut bytes, &mut ranges)
         .then(|| ranges.into_iter().map(|range| bytes[range].to_vec()).collect())
 }
 
@@ -84,12 +84,16 @@ fn shown(bytes: &[u8]) -> String {
 ///
 /// In versions where Lua is one of several engines, its name is in any case, and an unknown one is
 /// the last error of the line.
-pub(super) fn of_script(body: &[u8], is_an_engine: bool) -> Result<(Flags, &[u8]), String> {
+pub(super) fn of_script<'a>(
+    body: &'a [u8],
+    profile: &Profile,
+) -> Result<(Flags, &'a [u8]), String> {
     if !body.starts_with(b"#!") {
         return Ok((Flags::COMPATIBLE, body));
     }
     let end = body.iter().position(|byte| *byte == b'\n').ok_or("Invalid script shebang")?;
-    let words = words(&body[..end]).filter(|words| !words.is_empty());
+    let is_an_engine = profile.lua.is_an_engine;
+    let words = words(&body[..end], profile).filter(|words| !words.is_empty());
     let words = words.ok_or("Invalid engine in script shebang")?;
     if !is_an_engine && words[0] != b"#!lua" {
         let engine = shown(&words[0]);
@@ -122,13 +126,13 @@ pub(super) struct Library<'a> {
 }
 
 /// Reads the first line of a library.
-pub(super) fn of_library(body: &[u8]) -> Result<Library<'_>, String> {
+pub(super) fn of_library<'a>(body: &'a [u8], profile: &Profile) -> Result<Library<'a>, String> {
     const INVALID: &str = "Invalid library metadata";
     if !body.starts_with(b"#!") {
         return Err("Missing library metadata".to_owned());
     }
     let end = body.iter().position(|byte| *byte == b'\n').ok_or(INVALID)?;
-    let words = words(&body[..end]).filter(|words| !words.is_empty()).ok_or(INVALID)?;
+    let words = words(&body[..end], profile).filter(|words| !words.is_empty()).ok_or(INVALID)?;
     let mut name = None;
     for word in &words[1..] {
         match word.split_at_checked(5) {
