@@ -141,7 +141,7 @@
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
 //! - `SORT`, up to Redis 7.4 and Valkey 8.0, refuses a list of numbers if something before it has
 //!   met a number out of range, because the real server does not clear C's `errno`. Here it sorts.
-//! - *Later versions*: modules, and `SHUTDOWN SAFE` and `FAILOVER` (Valkey 9.0) are not modelled.
+//! - *Modules* are not modelled: vector sets, JSON, search, time series, Bloom filters.
 //! - Distances that `STOREDIST` stores have the last of their 17 digits from the `libm` of this
 //!   library, so that they are the same on every machine. A real server has its C library's.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG

@@ -1,8 +1,8 @@
 //! A server on its own: waiting for replicas that are not there, and the end of the process.
 
 use crate::support::Rig;
-use stunt_double::redis::ServerOptions;
 use stunt_double::redis::server::ClientId;
+use stunt_double::redis::{ServerOptions, Version};
 
 #[test]
 fn waiting_for_a_replica_is_in_vain() {
@@ -46,6 +46,8 @@ fn a_shutdown_saves_if_the_server_saves_at_all() {
     assert_eq!(after_shutdown(ServerOptions::default(), "NOSAVE"), first);
     assert_eq!(after_shutdown(without(), ""), first);
     assert_eq!(after_shutdown(without(), "SAVE"), both);
+    let of_valkey = without().with_version(Version::Valkey9_1);
+    assert_eq!(after_shutdown(of_valkey, "NOSAVE SAFE SAFE"), first);
 }
 
 /// Ends the process with this command. Returns the server, stopped, and what was on its way.

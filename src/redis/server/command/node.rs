@@ -34,10 +34,11 @@ const MODULE: &[Row] = &[
     server("module|unload", 3, MODULES, &[], &[], "Unload a module", no_modules),
 ];
 
-/// `[NOSAVE | SAVE] [NOW] [FORCE] | ABORT`. The process ends, and all connections with it. A test
-/// starts it again.
+/// `[NOSAVE | SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] | ABORT`. The process ends, and all connections
+/// with it. A test starts it again.
 fn shutdown(server: &mut Server, _: Caller, args: Args<'_>) -> Flow {
-    let (mut save, mut no_save, mut abort) = (false, false, false);
+    let (mut save, mut no_save, mut abort, mut fails_over) = (false, false, false, false);
+    let takes_more = server.profile().arguments.shutdown_takes_safe;
     for word in &args[1..] {
         if is(word, "nosave") {
             no_save = true;
@@ -45,12 +46,18 @@ fn shutdown(server: &mut Server, _: Caller, args: Args<'_>) -> Flow {
             save = true;
         } else if is(word, "abort") {
             abort = true;
-        } else if !is(word, "now") && !is(word, "force") {
+        } else if takes_more && is(word, "failover") {
+            fails_over = true;
+        } else if !(is(word, "now") || is(word, "force") || takes_more && is(word, "safe")) {
             return Err(CommandError::Syntax);
         }
     }
     if (abort && args.len() > 2) || (save && no_save) {
         return Err(CommandError::Syntax);
+    }
+    if fails_over {
+        let text = "ERR SHUTDOWN FAILOVER is only supported in cluster mode.";
+        return Err(CommandError::text(text));
     }
     if abort {
         return Err(CommandError::text("ERR No shutdown in progress."));

@@ -151,6 +151,10 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     fact(|p| p.reset_clears_marks, "`RESET` undoes `CLIENT NO-EVICT` and `CLIENT NO-TOUCH`."),
     fact(
+        |p| p.arguments.shutdown_takes_safe,
+        "`SHUTDOWN` takes `SAFE`, and `FAILOVER` in a cluster.",
+    ),
+    fact(
         |p| p.arguments.geosearch_takes_polygons,
         "`GEOSEARCH` and `GEOSEARCHSTORE` take `BYPOLYGON`. Distances are from the centroid of the vertices.",
     ),
