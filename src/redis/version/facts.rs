@@ -247,6 +247,8 @@ pub(crate) struct Scan {
 /// How arguments are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arguments {
+    /// `CLIENT TRACKING` refuses prefixes that overlap, whichever they are.
+    pub(crate) tracking_refuses_any_overlap: bool,
     /// `SHUTDOWN` takes `SAFE` and `FAILOVER`, which matter in a cluster.
     pub(crate) shutdown_takes_safe: bool,
     /// `GEOSEARCH` and `GEOSEARCHSTORE` take `BYPOLYGON`.

@@ -346,6 +346,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
     encodings: Encodings { embedding: Embedding::VALKEY_9_1, ..VALKEY_8_1.encodings },
     arguments: Arguments {
         geosearch_takes_polygons: true,
+        tracking_refuses_any_overlap: true,
         shutdown_takes_safe: true,
         bounds_are_decimal: true,
         doubles_are_decimal: true,
@@ -390,6 +391,7 @@ const TEXTS: Texts = Texts {
 const ARGUMENTS: Arguments = Arguments {
     lpos_refuses_least: false,
     geosearch_takes_polygons: false,
+    tracking_refuses_any_overlap: false,
     shutdown_takes_safe: false,
     hello_reads_all_first: false,
     config_names_sign: false,

@@ -204,6 +204,7 @@ impl Server {
     }
 
     /// Notes that a script begins to run.
+    #[cfg(feature = "lua")]
     pub(in crate::redis::server) fn note_script(&mut self, caller: Caller, args: Args<'_>) {
         if let Some(log) = &mut self.watchers.command_log {
             if caller.origin != Origin::Exec {

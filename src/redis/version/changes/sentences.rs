@@ -155,6 +155,11 @@ pub(super) const FACTS: &[Fact] = &[
         "`SHUTDOWN` takes `SAFE`, and `FAILOVER` in a cluster.",
     ),
     fact(
+        |p| p.arguments.tracking_refuses_any_overlap,
+        "`CLIENT TRACKING` refuses prefixes that overlap. Before, it also replied `OK`, and tracked, if the first was not one \
+         of them.",
+    ),
+    fact(
         |p| p.arguments.geosearch_takes_polygons,
         "`GEOSEARCH` and `GEOSEARCHSTORE` take `BYPOLYGON`. Distances are from the centroid of the vertices.",
     ),
