@@ -61,7 +61,8 @@ pub struct ListpackLimits {
     pub max_value: usize,
 }
 
-/// The sizes up to which values keep their compact encodings, and the greatest length of a string.
+/// The sizes up to which values keep their compact encodings, the greatest length of a string, and
+/// which files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `hash-max-listpack-entries` and `-value`.
@@ -83,6 +84,9 @@ pub struct Limits {
     pub producers: ProducerLimits,
     /// `proto-max-bulk-len`: greatest length of a string in bytes.
     pub string: u64,
+    /// `rdb-version-check relaxed`, in versions that have it: RDB files and payloads of `DUMP` are
+    /// read whose version is later, or the other product's.
+    pub relaxed_rdb: bool,
 }
 
 /// Redis's defaults.
@@ -98,6 +102,7 @@ impl Default for Limits {
             stream: StreamLimits::default(),
             producers: ProducerLimits::default(),
             string: 512 << 20,
+            relaxed_rdb: false,
         }
     }
 }

@@ -19,8 +19,8 @@ pub(crate) use defaults::default_since;
 pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use facts::{
     Access, Arguments, Buckets, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes,
-    Inline, Numbers, Product, Profile, Rdb, Requests, Sanitizing, SortNumbers, StreamRules,
-    Streams, Tables, Texts, Waking, XreadLast,
+    Heading, Inline, Numbers, Product, Profile, Rdb, Requests, Sanitizing, SortNumbers,
+    StreamRules, Streams, Tables, Texts, Waking, XreadLast,
 };
 pub(crate) use profiles::REDIS_7_2_4;
 pub(crate) use set::Versions;

@@ -50,6 +50,54 @@ fn a_version_reads_the_files_of_those_it_descends_from() {
     }
 }
 
+/// Which files Valkey 8.1.8 and 9.1.2 start from, by the first bytes of the file.
+#[test]
+fn a_relaxed_check_reads_files_of_later_versions() {
+    let loads = |version: Version, check: &str, head: &str| {
+        let mut server = server(version);
+        let client = ClientId(1);
+        server.connected(Instant::ZERO, client, "one");
+        let words = ["CONFIG", "SET", "rdb-version-check", check];
+        server.handle_input(Instant::ZERO, client, &words.map(str::as_bytes));
+        // A file without a checksum, with one key.
+        let file = [head.as_bytes(), b"\xfe\x00\x00\x01k\x01v\xff", &[0; 8]].concat();
+        server.load_rdb(Instant::ZERO, &file).is_ok()
+    };
+    let heads = |of: &[&'static str]| of.to_vec();
+    for (version, check, read) in [
+        (Version::Valkey8_1, "strict", heads(&["REDIS0011", "VALKEY011"])),
+        (
+            Version::Valkey8_1,
+            "relaxed",
+            heads(&["REDIS0011", "VALKEY011", "VALKEY012", "VALKEY079", "VALKEY080", "VALKEY081"]),
+        ),
+        (Version::Valkey9_1, "strict", heads(&["REDIS0011", "VALKEY080"])),
+        (
+            Version::Valkey9_1,
+            "relaxed",
+            heads(&["REDIS0011", "REDIS0012", "REDIS0079", "VALKEY080", "VALKEY081"]),
+        ),
+    ] {
+        for head in [
+            "REDIS0000",
+            "REDIS0011",
+            "REDIS0012",
+            "REDIS0079",
+            "REDIS0080",
+            "REDIS0081",
+            "VALKEY000",
+            "VALKEY011",
+            "VALKEY012",
+            "VALKEY079",
+            "VALKEY080",
+            "VALKEY081",
+        ] {
+            let is_read = loads(version, check, head);
+            assert_eq!(is_read, read.contains(&head), "{version} {check} {head}");
+        }
+    }
+}
+
 /// Returns the events of a line, with their keys.
 fn events(rig: &mut Rig, line: &str) -> Vec<String> {
     rig.say(1, line);

@@ -9,7 +9,7 @@ use super::{encode, hash, intset, kind, listpack, stream, ziplist, zipmap};
 use crate::redis::value::{
     End, Kind, Limits, List, Sds, Set, SetLimits, SortedSet, StringValue, Value, number,
 };
-use crate::redis::version::{Encodings, Profile};
+use crate::redis::version::{Encodings, Profile, Streams};
 
 /// Nodes of lists.
 const PLAIN: u64 = 1;
@@ -55,6 +55,9 @@ pub(super) fn value(
         kind::HASH_ZIPMAP => hash::read_packed(reader, zipmap::elements, true, limits),
         kind::HASH_2 | kind::HASH_METADATA | kind::HASH_LISTPACK_EX => {
             hash::read_with_deadlines(reader, of, limits, profile.rdb.hashes)
+        }
+        kind::STREAM_LISTPACKS_4 if profile.rdb.streams != Streams::Idempotent => {
+            Err(reader.error(format!("values of type {of} are not known")))
         }
         kind::STREAM_LISTPACKS
         | kind::STREAM_LISTPACKS_2

@@ -48,11 +48,11 @@ fn with_footer(mut writer: Writer, rdb: Rdb) -> Vec<u8> {
 }
 
 /// Checks the version and the checksum of a payload. Returns where they begin.
-fn check_footer(payload: &[u8], rdb: Rdb) -> Result<usize, PayloadError> {
+fn check_footer(payload: &[u8], rdb: Rdb, limits: &Limits) -> Result<usize, PayloadError> {
     let body = payload.len().checked_sub(FOOTER).ok_or(PayloadError::Footer)?;
     let version = u16::from_le_bytes([payload[body], payload[body + 1]]);
     let (checked, checksum) = payload.split_at(payload.len() - CHECKSUM);
-    if !rdb.reads(version) || crc64(checked).to_le_bytes() != *checksum {
+    if !rdb.reads(version, limits.relaxed_rdb) || crc64(checked).to_le_bytes() != *checksum {
         return Err(PayloadError::Footer);
     }
     Ok(body)
@@ -67,7 +67,7 @@ pub(crate) fn restore(
     checked: bool,
 ) -> Result<Value, PayloadError> {
     if checked {
-        check_footer(payload, profile.rdb)?;
+        check_footer(payload, profile.rdb, limits)?;
     }
     let mut reader = Reader::new(payload);
     let kind = reader.byte().map_err(|_| PayloadError::Value)?;
@@ -91,9 +91,10 @@ pub(crate) fn dump_libraries(codes: &[Vec<u8>], profile: &Profile) -> Vec<u8> {
 #[cfg(feature = "lua")]
 pub(crate) fn restore_libraries(
     payload: &[u8],
+    limits: &Limits,
     profile: &Profile,
 ) -> Result<Vec<Vec<u8>>, &'static str> {
-    let body = check_footer(payload, profile.rdb)
+    let body = check_footer(payload, profile.rdb, limits)
         .map_err(|_| "DUMP payload version or checksum are wrong")?;
     let mut reader = Reader::new(&payload[..body]);
     let mut codes = Vec::new();

@@ -164,7 +164,7 @@ impl Snapshot {
     ) -> Result<(Snapshot, usize), RdbError> {
         let mut reader = Reader::new(bytes);
         let profile = by.profile();
-        let version = version(&mut reader, profile.rdb)?;
+        let version = version(&mut reader, profile.rdb, limits)?;
         let mut snapshot = Snapshot { version: by, ..Snapshot::default() };
         let mut database = 0;
         let (mut expires_at, mut idle, mut frequency) = (None, None, None);
@@ -228,15 +228,15 @@ pub(crate) fn is_rdb(file: &[u8]) -> bool {
     MAGIC.iter().any(|word| file.starts_with(word))
 }
 
-fn version(reader: &mut Reader<'_>, rdb: Rdb) -> Result<u16, RdbError> {
+fn version(reader: &mut Reader<'_>, rdb: Rdb, limits: &Limits) -> Result<u16, RdbError> {
     let magic: [u8; 9] = reader.array()?;
-    let digits = MAGIC.iter().find_map(|word| magic.strip_prefix(*word));
-    let digits =
-        digits.ok_or_else(|| RdbError::new(0, "the file does not begin with REDIS or VALKEY"))?;
+    let known = MAGIC.iter().find_map(|word| Some((*word, magic.strip_prefix(*word)?)));
+    let (word, digits) =
+        known.ok_or_else(|| RdbError::new(0, "the file does not begin with REDIS or VALKEY"))?;
     let version = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-    let own = |version: &u16| rdb.reads(*version) && magic == *Rdb::magic(*version).as_bytes();
+    let is_read = |version| rdb.reads_file(word == MAGIC[1], version, limits.relaxed_rdb);
     match version {
-        Some(version) if version > 0 && own(&version) => Ok(version),
+        Some(version) if version > 0 && is_read(version) => Ok(version),
         Some(_) | None => Err(reader.error("the version of the file is not known")),
     }
 }

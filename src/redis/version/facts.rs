@@ -330,15 +330,42 @@ pub(crate) struct Rdb {
     pub(crate) common: u16,
     pub(crate) streams: Streams,
     pub(crate) hashes: Hashes,
+    pub(crate) heading: Heading,
+}
+
+/// Which files may begin with `VALKEY`. All others begin with `REDIS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heading {
+    /// None.
+    Redis,
+    /// Those of any version.
+    Either,
+    /// Those of the versions that Redis does not have.
+    Own,
 }
 
 impl Rdb {
     /// The first version that Valkey does not share with Redis. Its files begin with another word.
     pub(crate) const FIRST_OF_VALKEY: u16 = 80;
 
-    /// Returns whether files and payloads of a version are read.
-    pub(crate) fn reads(self, version: u16) -> bool {
-        version <= self.common || (Rdb::FIRST_OF_VALKEY..=self.version).contains(&version)
+    /// Returns whether payloads of a version are read. If the check is relaxed, later ones are, and
+    /// those of the other product, which have known types of values for the most part.
+    pub(crate) fn reads(self, version: u16, is_relaxed: bool) -> bool {
+        let is_own = version >= Rdb::FIRST_OF_VALKEY;
+        version <= self.common
+            || is_own && version <= self.version
+            || is_relaxed && (is_own || self.heading == Heading::Own)
+    }
+
+    /// Returns whether files of a version are read that begin with `VALKEY`, or with `REDIS`.
+    pub(crate) fn reads_file(self, is_valkey: bool, version: u16, is_relaxed: bool) -> bool {
+        let is_own = version >= Rdb::FIRST_OF_VALKEY;
+        match (is_valkey, self.heading) {
+            (false, _) => !is_own && self.reads(version, is_relaxed),
+            (true, Heading::Redis) => false,
+            (true, Heading::Either) => version <= self.common || is_relaxed,
+            (true, Heading::Own) => is_own && self.reads(version, is_relaxed),
+        }
     }
 
     /// Returns the first bytes of a file of a version.

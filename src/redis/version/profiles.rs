@@ -2,8 +2,8 @@
 
 use super::facts::{
     Access, Arguments, Buckets, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes,
-    Inline, Lua, Memory, Numbers, Past, Product, Profile, Rdb, Requests, Rewrites, Sanitizing,
-    Scan, SortNumbers, StreamRules, Streams, Tables, Texts, Waking, XreadLast,
+    Heading, Inline, Lua, Memory, Numbers, Past, Product, Profile, Rdb, Requests, Rewrites,
+    Sanitizing, Scan, SortNumbers, StreamRules, Streams, Tables, Texts, Waking, XreadLast,
 };
 use super::{Embedding, Version};
 
@@ -50,7 +50,13 @@ pub(super) const REDIS_7_0: Profile = Profile {
         zadd_measures_members: false,
         embedding: Embedding::VALUE_ALONE,
     },
-    rdb: Rdb { version: 10, common: 10, streams: Streams::Seen, hashes: Hashes::Plain },
+    rdb: Rdb {
+        version: 10,
+        common: 10,
+        streams: Streams::Seen,
+        hashes: Hashes::Plain,
+        heading: Heading::Redis,
+    },
     blocking: Waking::Serves,
     requests: REQUESTS,
     tables: Tables { chains_are_told: true, empty_are_silent: false, buckets: None },
@@ -301,6 +307,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
     },
     past: Past { expires: true, is_stored: false },
     comparisons: Comparisons { equal: true, ..VALKEY_8_0.comparisons },
+    rdb: Rdb { heading: Heading::Either, ..VALKEY_8_0.rdb },
     logs_sizes: true,
     ..VALKEY_8_0
 };
@@ -324,7 +331,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         ..VALKEY_8_1.texts
     },
     access: Access { sanitizing: Sanitizing::Hidden, databases: true, ..VALKEY_8_1.access },
-    rdb: Rdb { version: 80, hashes: Hashes::Absolute, ..VALKEY_8_1.rdb },
+    rdb: Rdb { version: 80, hashes: Hashes::Absolute, heading: Heading::Own, ..VALKEY_8_1.rdb },
     tables: Tables { buckets: Some(Buckets { tell_rehashing: true }), ..VALKEY_8_1.tables },
     requests: Requests {
         inline: Inline { loses_ff: true, goes_on_behind_quotes: true },

@@ -35,7 +35,8 @@ impl Server {
             }
             _ => return Err(wrong_subcommand(args, "FUNCTION")),
         };
-        let codes = restore_libraries(args[2], self.profile()).map_err(refuse)?;
+        let codes =
+            restore_libraries(args[2], &self.config.limits, self.profile()).map_err(refuse)?;
         let profile = self.profile();
         let functions = &mut self.scripting.functions;
         let (apart, loaded) = functions.load_apart(&codes, profile);

@@ -2,7 +2,7 @@
 
 use super::Fact;
 use crate::redis::version::{
-    FieldSyntax, Hashes, Profile, Rdb, Sanitizing, SortNumbers, Streams, Versions, Waking,
+    FieldSyntax, Hashes, Heading, Profile, Rdb, Sanitizing, SortNumbers, Streams, Versions, Waking,
     XreadLast,
 };
 
@@ -12,8 +12,8 @@ const fn fact(holds: fn(&Profile) -> bool, begins: &'static str) -> Fact {
 
 const VERSION_11: &str =
     "RDB files and the payloads of `DUMP` have the version 11: older servers refuse them.";
-const VERSION_12: &str = "RDB files and the payloads of `DUMP` have the version 12: older servers and Valkey refuse them.";
-const VERSION_13: &str = "RDB files and the payloads of `DUMP` have the version 13: older servers and Valkey refuse them.";
+const VERSION_12: &str = "RDB files and the payloads of `DUMP` have the version 12: older servers and Valkey refuse them, unless it is Valkey 9.1 with `rdb-version-check relaxed`.";
+const VERSION_13: &str = "RDB files and the payloads of `DUMP` have the version 13: older servers and Valkey refuse them, unless it is Valkey 9.1 with `rdb-version-check relaxed`.";
 
 /// The facts, the most surprising first.
 pub(super) const FACTS: &[Fact] = &[
@@ -55,7 +55,9 @@ pub(super) const FACTS: &[Fact] = &[
     fact(
         |p| p.rdb.version >= Rdb::FIRST_OF_VALKEY,
         "RDB files and the payloads of `DUMP` have the version 80, and a file begins with `VALKEY080`. Redis and older \
-         versions of Valkey refuse them; from Redis, only versions up to 11 (Redis 7.2) are read.",
+         versions of Valkey refuse them, but for Valkey 8.1 with `rdb-version-check relaxed`; from Redis, only versions up to 11 \
+         (Redis 7.2) are read. With `rdb-version-check relaxed` later ones are, too, but for hashes whose fields have deadlines \
+         and streams of Redis 8.6.",
     ),
     fact(|p| p.rdb.common >= 11, VERSION_11),
     fact(|p| p.rdb.common >= 12, VERSION_12),
@@ -150,6 +152,11 @@ pub(super) const FACTS: &[Fact] = &[
          request that runs the script.",
     ),
     fact(|p| p.reset_clears_marks, "`RESET` undoes `CLIENT NO-EVICT` and `CLIENT NO-TOUCH`."),
+    fact(
+        |p| p.rdb.heading != Heading::Redis,
+        "With `rdb-version-check relaxed` RDB files and payloads of `DUMP` are read that later versions of Valkey have \
+         written, as far as the types of their values are known.",
+    ),
     fact(
         |p| p.arguments.shutdown_takes_safe,
         "`SHUTDOWN` takes `SAFE`, and `FAILOVER` in a cluster.",

@@ -2,7 +2,7 @@
 //!
 //! Source: `CONFIG GET *` of the real servers.
 
-use super::parameters::{Effect, INT, LONG, NOT_MODELLED, Parameter, SIGNED};
+use super::parameters::{Effect, INT, LONG, Parameter, SIGNED};
 use super::setting;
 use super::validate::{self, Form};
 use crate::redis::version::{Version, Versions, default_since};
@@ -64,7 +64,7 @@ pub(super) const LATER: &[Parameter] = &[
     later("prefetch-batch-max-size", "16", Integer(0, 128), Inert, Versions::VALKEY),
     later("primaryauth", "", Text, Alias("masterauth"), Versions::VALKEY),
     later("primaryuser", "", Text, Alias("masteruser"), Versions::VALKEY),
-    later("rdb-version-check", "strict", OneOf(&["strict", "relaxed"]), Fixed(NOT_MODELLED), Versions::VALKEY_SINCE_8_1),
+    later("rdb-version-check", "strict", OneOf(&["strict", "relaxed"]), Modelled(&setting::RDB_VERSION_CHECK), Versions::VALKEY_SINCE_8_1),
     later("rdma-bind", "", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
     later("rdma-completion-vector", "-1", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
     later("rdma-port", "0", Immutable, Inert, Versions::VALKEY_SINCE_8_1),

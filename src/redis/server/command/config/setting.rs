@@ -84,6 +84,14 @@ pub(super) const ACL_PUBSUB_DEFAULT: Setting = Setting {
     },
 };
 
+pub(super) const RDB_VERSION_CHECK: Setting = Setting {
+    get: |config| if config.limits.relaxed_rdb { "relaxed" } else { "strict" }.to_owned(),
+    set: |config, value| {
+        config.limits.relaxed_rdb = value == "relaxed";
+        Ok(())
+    },
+};
+
 pub(super) const CLIENT_MEMORY: Setting = Setting {
     get: |config| match config.client_memory {
         ClientMemory::Unlimited => "0".to_owned(),
