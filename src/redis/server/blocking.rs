@@ -26,7 +26,7 @@ use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::redis::version::Waking;
 use crate::time::Instant;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -56,6 +56,20 @@ pub(crate) struct Blocking {
     pub(super) idle_waits: IdleWaits,
     /// The deadline of the wait whose command runs again.
     again: Option<Option<Instant>>,
+}
+
+/// Returns each of these keys once, in their order.
+pub(super) fn distinct<'a>(keys: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [u8]> {
+    /// So many are compared with each other in less time than it takes to hash them.
+    const FEW: usize = 8;
+    let mut seen: IndexSet<&[u8], FxBuildHasher> = IndexSet::default();
+    keys.iter().enumerate().filter_map(move |(at, key)| {
+        let is_new = match keys.len() {
+            ..=FEW => !keys[..at].contains(key),
+            _ => seen.insert(key),
+        };
+        is_new.then_some(*key)
+    })
 }
 
 impl Blocking {
@@ -240,12 +254,7 @@ impl Server {
         if !origin.may_wait() {
             return Some(attempt.nothing());
         }
-        let mut waits_for: Vec<Sds> = Vec::with_capacity(keys.len());
-        for key in keys {
-            if !waits_for.iter().any(|known| known.as_slice() == *key) {
-                waits_for.push(Sds::new(key));
-            }
-        }
+        let waits_for = distinct(keys).map(Sds::new).collect();
         let deadline = self.blocking.again.unwrap_or(deadline);
         let blocked = Blocked { attempt, database, keys: waits_for, deadline, words: Vec::new() };
         self.blocking.insert(client, blocked, &mut self.databases);

@@ -118,10 +118,30 @@ impl PubSub {
     /// Removes a client that has gone.
     pub(crate) fn remove_client(&mut self, client: ClientId) {
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
-            for target in self.subscriptions(client, kind) {
-                self.unsubscribe(client, kind, &target);
+            self.unsubscribe_all(client, kind);
+        }
+    }
+
+    /// Ends all subscriptions of a kind. Returns the targets, in the order in which the client
+    /// subscribed. The tables keep their order, so they are gone through once for all targets.
+    fn unsubscribe_all(&mut self, client: ClientId, kind: Kind) -> IndexSet<Sds, FxBuildHasher> {
+        let Some(mine) = self.clients.get_mut(&client) else { return IndexSet::default() };
+        let ended = std::mem::take(&mut mine[kind as usize]);
+        if mine.iter().all(IndexSet::is_empty) {
+            self.clients.swap_remove(&client);
+        }
+        let targets = self.targets_mut(kind);
+        let mut is_any_empty = false;
+        for target in &ended {
+            if let Some(subscribers) = targets.get_mut(target) {
+                subscribers.shift_remove(&client);
+                is_any_empty |= subscribers.is_empty();
             }
         }
+        if is_any_empty {
+            targets.retain(|_, subscribers| !subscribers.is_empty());
+        }
+        ended
     }
 
     /// Returns a client's targets, in the order in which it subscribed.
@@ -219,24 +239,43 @@ impl Server {
             }
             return;
         }
-        let all = self.pubsub.subscriptions(client, kind);
-        for target in &all {
-            self.pubsub.unsubscribe(client, kind, target);
-            self.tell(client, kind, "unsubscribe", Some(target));
+        let all = self.pubsub.unsubscribe_all(client, kind);
+        let others = self.counted(client, kind);
+        for (at, target) in all.iter().enumerate() {
+            let count = others + all.len() - at - 1;
+            self.tell_count(client, kind, "unsubscribe", Some(target), count);
         }
         if all.is_empty() {
             self.tell(client, kind, "unsubscribe", None);
         }
     }
 
-    /// Confirms a change. Channels and patterns are counted together, shard channels separately.
-    fn tell(&mut self, client: ClientId, kind: Kind, what: &str, target: Option<&[u8]>) {
-        let count = match kind {
+    /// Number of a client's subscriptions that count with those of a kind: channels and patterns
+    /// together, shard channels separately.
+    fn counted(&self, client: ClientId, kind: Kind) -> usize {
+        match kind {
             Kind::Shard => self.pubsub.count(client, Kind::Shard),
             Kind::Channel | Kind::Pattern => {
                 self.pubsub.count(client, Kind::Channel) + self.pubsub.count(client, Kind::Pattern)
             }
-        };
+        }
+    }
+
+    /// Confirms a change that was made.
+    fn tell(&mut self, client: ClientId, kind: Kind, what: &str, target: Option<&[u8]>) {
+        let count = self.counted(client, kind);
+        self.tell_count(client, kind, what, target, count);
+    }
+
+    /// Confirms a change after which a client has this number of subscriptions.
+    fn tell_count(
+        &mut self,
+        client: ClientId,
+        kind: Kind,
+        what: &str,
+        target: Option<&[u8]>,
+        count: usize,
+    ) {
         let what = format!("{}{what}", kind.prefix());
         let items =
             vec![Reply::bulk(what.as_bytes()), Reply::bulk_or_nil(target), Reply::count(count)];

@@ -7,6 +7,7 @@
 //!
 //! Source: <https://redis.io/docs/manual/transactions/>, `multi.c`.
 
+use super::blocking::distinct;
 use super::command::Row;
 use super::{Request, Server, Watch};
 use crate::redis::command::{Args, Caller, Origin};
@@ -130,19 +131,25 @@ impl Server {
         }
     }
 
-    /// Begins to watch a key for a client (`WATCH`).
-    pub(crate) fn watch(&mut self, client: ClientId, database: usize, key: &[u8]) {
+    /// Begins to watch keys for a client (`WATCH`).
+    pub(crate) fn watch(&mut self, client: ClientId, database: usize, keys: &[&[u8]]) {
         let Some(session) = self.sessions.get_mut(&client) else { return };
-        let same = |watch: &Watch| watch.database == database && watch.key.as_slice() == key;
-        if session.watches.iter().any(same) {
-            return;
-        }
+        let before = std::mem::take(&mut session.watches);
+        let here = before.iter().filter(|watch| watch.database == database);
+        let here: Vec<&[u8]> =
+            here.map(|watch| watch.key.as_slice()).chain(keys.iter().copied()).collect();
+        let known = here.len() - keys.len();
         let db = &mut self.databases[database];
-        let expired = db.is_expired_unnoticed(key);
-        let watched = db.observers.watched.entry(Sds::new(key)).or_default();
-        watched.watchers += 1;
-        let Watched { version, expiries, .. } = *watched;
-        session.watches.push(Watch { database, key: Sds::new(key), version, expiries, expired });
+        let mut new = Vec::new();
+        for key in distinct(&here).skip(known) {
+            let expired = db.is_expired_unnoticed(key);
+            let watched = db.observers.watched.entry(Sds::new(key)).or_default();
+            watched.watchers += 1;
+            let Watched { version, expiries, .. } = *watched;
+            new.push(Watch { database, key: Sds::new(key), version, expiries, expired });
+        }
+        session.watches = before;
+        session.watches.extend(new);
     }
 
     /// Ends all watches of a client (`UNWATCH`).

@@ -62,9 +62,7 @@ fn watch(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     if server.session_mut(caller.client).multi.is_some() {
         return Err(CommandError::text("ERR WATCH inside MULTI is not allowed"));
     }
-    for key in &args[1..] {
-        server.watch(caller.client, caller.database, key);
-    }
+    server.watch(caller.client, caller.database, &args[1..]);
     Ok(Reply::OK)
 }
 
