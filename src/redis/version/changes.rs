@@ -118,7 +118,6 @@ mod tests {
         "comparisons.join_conditions",
         "comparisons.count_hits",
         "comparisons.msetex_counts_pairs",
-        "fields.latest",
         "fields.due_are_gone",
         "fields.mark_digest",
         "fields.getex_reads",

@@ -87,6 +87,18 @@ pub(super) const FACTS: &[Fact] = &[
          deadlines.",
     ),
     fact(
+        |p| !p.encodings.hash_listpackex && p.rdb.hashes != Hashes::Plain,
+        "A hash in which a deadline was asked for is a `hashtable`, however small.",
+    ),
+    fact(
+        |p| p.fields.latest == i64::MAX,
+        "The deadline of a field may be as late as that of a key. Redis refuses those after the year 4199.",
+    ),
+    fact(
+        |p| p.fields.syntax == FieldSyntax::AfterOptions,
+        "`HSETEX` also takes `NX` and `XX`, conditions on the key.",
+    ),
+    fact(
         |p| p.fields.past_expires,
         "A field whose deadline is over already expires (`hexpired`). Redis deletes it (`hdel`).",
     ),
