@@ -65,6 +65,8 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
         "PTTL" | "PEXPIRETIME" | "HPTTL" => Settled::About(3_000),
         "SMEMBERS" | "HKEYS" | "HVALS" | "SRANDMEMBER" | "SPOP" if first => Settled::Items,
         "SUNION" | "SDIFF" => Settled::Items,
+        // Since 8.0 Redis makes a union of the set, which is in the order of a hash table.
+        "SPOP" if draws_all => Settled::Items,
         "SINTER" if any => Settled::Items,
         "DUMP" if first => Settled::Shape,
         "DUMP" => Settled::Dump,
