@@ -131,7 +131,7 @@ impl Server {
 
     /// Shows a call to the monitors before the commands of its script.
     pub(super) fn show_call(&mut self, caller: Caller, args: Args<'_>) {
-        self.note_script(caller, args);
+        self.note_script((caller.client, caller.origin), args);
         if self.is_watched()
             && let Some(command) = self.table.named(args)
         {

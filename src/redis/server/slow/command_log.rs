@@ -13,7 +13,7 @@
 //! Source: `commandlog.c` (Valkey), and the real servers.
 
 use super::{SlowEntry, without_secrets};
-use crate::redis::command::{Args, Caller, Origin, flag};
+use crate::redis::command::{Args, Origin, flag};
 use crate::redis::id::ClientId;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::Server;
@@ -68,10 +68,16 @@ impl CommandLog {
 }
 
 /// A limit: from how many bytes on entries are made, and how many are kept.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Limit {
     bytes: u64,
     entries: usize,
+}
+
+impl Default for Limit {
+    fn default() -> Limit {
+        Limit { bytes: Limit::NONE, entries: 0 }
+    }
 }
 
 impl Limit {
@@ -205,12 +211,16 @@ impl Server {
 
     /// Notes that a script begins to run.
     #[cfg(feature = "lua")]
-    pub(in crate::redis::server) fn note_script(&mut self, caller: Caller, args: Args<'_>) {
+    pub(in crate::redis::server) fn note_script(
+        &mut self,
+        (client, origin): (ClientId, Origin),
+        args: Args<'_>,
+    ) {
         if let Some(log) = &mut self.watchers.command_log {
-            if caller.origin != Origin::Exec {
+            if origin != Origin::Exec {
                 log.outer.request = request_size(args);
             }
-            log.outer.client = Some(caller.client);
+            log.outer.client = Some(client);
         }
     }
 
