@@ -4,7 +4,7 @@ use crate::support::Rig;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use stunt_double::redis::database::{Database, Limits};
-use stunt_double::redis::{Sds, ServerOptions};
+use stunt_double::redis::{Sds, ServerOptions, Version};
 
 #[test]
 fn options_are_checked_as_the_server_checks_them() {
@@ -251,4 +251,22 @@ proptest! {
 fn a_star_lists_the_empty_key_too() {
     let mut rig = Rig::new();
     rig.script(1, &[("SET \"\" v", "OK"), ("KEYS *", r#"[""]"#), ("SCAN 0", r#"["0", [""]]"#)]);
+}
+
+/// The real 7.2.6 and 8.6.2: a listpack is returned whole, in its order, whatever `COUNT` says.
+#[test]
+fn a_small_set_is_scanned_at_once_since_7_2() {
+    for version in Version::ALL.iter().copied().filter(|version| *version != Version::Redis7_0) {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.script(
+            1,
+            &[
+                ("SADD k b a c", "3"),
+                ("SSCAN k 0 COUNT 1", r#"["0", ["b", "a", "c"]]"#),
+                ("SREM k a", "1"),
+                ("SSCAN k 0", r#"["0", ["b", "c"]]"#),
+                ("SSCAN k 7", r#"["0", ["b", "c"]]"#),
+            ],
+        );
+    }
 }

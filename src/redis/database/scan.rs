@@ -74,7 +74,7 @@ pub(crate) fn hash_page(hash: &Hash, cursor: u64, size: PageSize<'_>) -> Page<(S
 }
 
 pub(crate) fn set_page(set: &Set, cursor: u64, size: PageSize<'_>) -> Page<Sds> {
-    if set.encoding() == SetEncoding::Intset {
+    if set.encoding() != SetEncoding::Hashtable {
         return Page { cursor: 0, items: set.iter().map(|member| member.into_owned()).collect() };
     }
     let (places, cursor) = places(cursor, set.len(), size.draw());
