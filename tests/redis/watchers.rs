@@ -1,6 +1,7 @@
 //! The slow log, the latency monitor and `MONITOR`, in virtual time.
 
 use crate::support::Rig;
+use stunt_double::redis::{ServerOptions, Version};
 
 #[test]
 fn the_slow_log_has_what_takes_virtual_time() {
@@ -169,7 +170,7 @@ fn the_doctor_of_valkey_makes_no_jokes() {
     ] {
         rig.send(1, line);
     }
-    rig.advance(Duration::from_secs(2));
+    rig.pass_ms(2_000);
     rig.told(1);
     let report = rig.say(1, "LATENCY DOCTOR");
     for text in [
