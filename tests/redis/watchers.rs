@@ -172,7 +172,7 @@ fn the_doctor_of_valkey_makes_no_jokes() {
     }
     rig.pass_ms(2_000);
     rig.told(1);
-    let report = rig.say(1, "LATENCY DOCTOR");
+    let report = rig.say(1, "LATENCY DOCTOR").replace("\\'", "'");
     for text in [
         "Latency spikes are observed in this Valkey instance.\\n\\n1. command: 1 latency spikes",
         "\\n\\nHere is some advice for you:\\n\\n- There are latency issues with",
