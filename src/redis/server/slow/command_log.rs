@@ -13,7 +13,9 @@
 //! Source: `commandlog.c` (Valkey), and the real servers.
 
 use super::{SlowEntry, without_secrets};
-use crate::redis::command::{Args, Caller, Origin, flag};
+#[cfg(feature = "lua")]
+use crate::redis::command::Caller;
+use crate::redis::command::{Args, Origin, flag};
 use crate::redis::id::ClientId;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::Server;
