@@ -43,8 +43,8 @@ pub(crate) trait Host {
     /// Runs a command. The reply may be an error.
     fn call(&mut self, words: &[&[u8]], meter: &Meter) -> Called;
 
-    /// Returns whether the script's user may run a command, or `None` if there is none.
-    fn may_call(&mut self, words: &[&[u8]]) -> Option<bool>;
+    /// Returns whether the script's user may run a command, or why that cannot be said.
+    fn may_call(&mut self, words: &[&[u8]]) -> Result<bool, &'static str>;
 }
 
 /// The result of a command that a script calls.
@@ -349,11 +349,8 @@ impl Interpreter {
         }
         if ask == Ask::MayCall {
             return match host.may_call(&words) {
-                Some(may) => Ok(Value::Boolean(may)),
-                None => {
-                    let text = "ERR Invalid command passed to redis.acl_check_cmd()";
-                    refuse(&api::worded(self.profile, text), false)
-                }
+                Ok(may) => Ok(Value::Boolean(may)),
+                Err(text) => refuse(&api::worded(self.profile, text), false),
             };
         }
         match host.call(&words, &self.meter) {

@@ -28,7 +28,7 @@ mod eviction;
 mod files;
 mod idle;
 mod lifecycle;
-mod limits;
+pub(crate) mod limits;
 mod options;
 mod outbox;
 mod pause;

@@ -81,5 +81,14 @@ fn record(version: Version, folder: &str, requests: &str) {
 }
 
 /// Requests whose replies depend on the machine, on what is not modelled, or on an open order.
-const OPEN: [&str; 8] =
-    ["hello", "info", "lolwut", "command count", "command info", "acl cat", "smembers", "dump x"];
+const OPEN: [&str; 9] = [
+    "hello",
+    "info",
+    "module list",
+    "lolwut",
+    "command count",
+    "command info",
+    "acl cat",
+    "smembers",
+    "dump x",
+];

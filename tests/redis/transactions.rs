@@ -2,6 +2,7 @@
 
 use crate::support::Rig;
 use proptest::prelude::*;
+use stunt_double::redis::{ServerOptions, Version};
 
 const ABORTED: &str = "!EXECABORT Transaction discarded because of previous errors.";
 
@@ -265,5 +266,69 @@ proptest! {
         rig.script(1, &[("MULTI", "OK"), ("EXISTS k", "QUEUED")]);
         let answer = if touched { "nil array" } else if there { "[1]" } else { "[0]" };
         prop_assert_eq!(rig.say(1, "EXEC"), answer);
+    }
+}
+
+/// Returns these fields of the lines of `CLIENT LIST` in a text.
+fn fields(text: &str) -> String {
+    const SHOWN: [&str; 6] = ["flags", "multi", "watch", "argv-mem", "multi-mem", "cmd"];
+    let text = text.replace("\\n", " ");
+    let is_shown =
+        |word: &&str| word.split_once('=').is_some_and(|(name, _)| SHOWN.contains(&name));
+    text.split(' ').filter(is_shown).collect::<Vec<_>>().join(" ")
+}
+
+/// The real servers of these versions answered the same.
+#[test]
+fn client_list_shows_the_transaction_that_runs() {
+    for (version, watch, was, argv, queued) in [
+        (Version::Redis7_0, false, -1, "4 4", "57 26"),
+        (Version::Redis8_2, true, -1, "4 4", "57 26"),
+        (Version::Redis8_6, true, -1, "17 10", "17 10"),
+        (Version::Valkey8_0, true, -1, "4 4", "57 26"),
+        (Version::Valkey8_1, true, 0, "4 4", "57 26"),
+        (Version::Valkey9_1, true, 0, "4 4", "57 26"),
+    ] {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        let watch = |n: usize| if watch { format!(" watch={n}") } else { String::new() };
+        let idle = |was: i64, n: usize| {
+            format!("flags=N multi={was}{} argv-mem=10 multi-mem=0 cmd=client|info", watch(n))
+        };
+        let (argv, queued) = (argv.split_once(' ').unwrap(), queued.split_once(' ').unwrap());
+        assert_eq!(fields(&rig.say(1, "CLIENT INFO")), idle(-1, 0), "{version}");
+        rig.say(1, "RESET");
+        assert_eq!(fields(&rig.say(1, "CLIENT INFO")), idle(-1, 0), "{version}");
+        rig.say(1, "WATCH k");
+        assert_eq!(fields(&rig.say(1, "CLIENT INFO")), idle(was, 1), "{version}");
+        for line in ["MULTI", "SET a bcd", "CLIENT INFO"] {
+            rig.say(1, line);
+        }
+        let waits = format!(
+            "flags=x multi=2{} argv-mem=0 multi-mem={} cmd=client|info",
+            watch(1),
+            queued.0
+        );
+        assert!(fields(&rig.say(2, "CLIENT LIST")).starts_with(&waits), "{version}");
+        let runs = format!(
+            "flags=x multi=2{} argv-mem={} multi-mem={} cmd=exec",
+            watch(0),
+            argv.0,
+            queued.0
+        );
+        assert_eq!(fields(&rig.say(1, "EXEC")), runs, "{version}");
+        assert_eq!(fields(&rig.say(1, "CLIENT INFO")), idle(was, 0), "{version}");
+        rig.script(1, &[("MULTI", "OK"), ("CLIENT LIST", "QUEUED")]);
+        let runs = format!(
+            "flags=x multi=1{} argv-mem={} multi-mem={} cmd=exec",
+            watch(0),
+            argv.1,
+            queued.1
+        );
+        let exec = rig.say(1, "EXEC");
+        assert!(fields(&exec).starts_with(&runs), "{version}: {exec}");
+        rig.script(1, &[("MULTI", "OK"), ("SET a b", "QUEUED"), ("RESET", "RESET")]);
+        assert_eq!(fields(&rig.say(1, "CLIENT INFO")), idle(was, 0), "{version}");
+        rig.script(3, &[("MULTI", "OK"), ("DISCARD", "OK")]);
+        assert_eq!(fields(&rig.say(3, "CLIENT INFO")), idle(was, 0), "{version}");
     }
 }

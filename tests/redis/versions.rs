@@ -283,3 +283,47 @@ fn a_scan_of_8_2_removes_expired_keys_that_do_not_match() {
         assert_eq!(rig.say(1, "DBSIZE"), left, "{version}");
     }
 }
+
+/// The real servers answered the same. In the places of the drawings, ours has nothing.
+#[test]
+fn lolwut_names_the_product_and_checks_its_arguments() {
+    const USAGE: &str = "!ERR Syntax error. Use: LOLWUT [columns rows] [real imaginary]";
+    const INTEGER: &str = "!ERR value is not an integer or out of range";
+    const FLOAT: &str = "!ERR value is not a valid float";
+    let rig = |version| Rig::with(ServerOptions::default().with_version(version));
+    let number = |version: Version| format!("Redis ver. {}", version.number());
+    for version in [Version::Redis7_0, Version::Redis8_6, Version::Valkey8_0, Version::Valkey8_1] {
+        let mut rig = rig(version);
+        for line in ["LOLWUT VERSION 9 x", "LOLWUT VERSION -1", "LOLWUT VERSION 5 1 2 3 x"] {
+            assert!(rig.say(1, line).contains(&number(version)), "{version}: {line}");
+        }
+    }
+    let mut rig = rig(Version::Valkey9_1);
+    for (line, reply) in [
+        ("LOLWUT VERSION 8 x", "Valkey ver.9.1.2"),
+        ("LOLWUT VERSION 6 1 2 x", "Valkey ver. 9.1.2"),
+        ("LOLWUT VERSION 5 1 2 3 x", "Valkey ver. 9.1.2"),
+        ("LOLWUT 1 2 3 4", "Valkey ver. 9.1.2"),
+        ("LOLWUT VERSION 9 1 2", "Valkey ver. 9.1.2"),
+        ("LOLWUT VERSION 9 1", USAGE),
+        ("LOLWUT VERSION", USAGE),
+        ("LOLWUT 1 2 3", USAGE),
+        ("LOLWUT 1 2 3 4 5", USAGE),
+        ("LOLWUT 1 x", INTEGER),
+        ("LOLWUT 1 2 3 x", FLOAT),
+        ("LOLWUT 1 2 nan inf", FLOAT),
+    ] {
+        let said = rig.say(1, line);
+        assert!(said.contains(reply), "{line}: {said}");
+    }
+}
+
+#[test]
+fn scripts_of_valkey_9_are_run_by_a_module() {
+    let mut rig = Rig::with(ServerOptions::default().with_version(Version::Valkey9_1));
+    let module = "[name, lua, ver, 1, path, lua, args, []]";
+    let plain = |said: String| said.replace('"', "");
+    assert_eq!(plain(rig.say(1, "MODULE LIST")), format!("[{module}]"));
+    assert!(plain(rig.say(1, "HELLO 2")).ends_with(&format!("modules, [{module}]]")));
+    assert!(rig.say(1, "INFO modules").contains("module:name=lua,ver=1,api=1,filters=0,"));
+}

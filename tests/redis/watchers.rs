@@ -1,6 +1,7 @@
 //! The slow log, the latency monitor and `MONITOR`, in virtual time.
 
 use crate::support::Rig;
+use stunt_double::redis::{ServerOptions, Version};
 
 #[test]
 fn the_slow_log_has_what_takes_virtual_time() {
@@ -155,4 +156,30 @@ fn latency_is_drawn_and_advised_about() {
     rig.say(1, "CONFIG SET slowlog-log-slower-than -1");
     let report = rig.say(1, "LATENCY DOCTOR");
     assert!(report.contains("CONFIG SET slowlog-log-slower-than 20000"), "{report}");
+}
+
+/// Valkey 8.0.1, 8.1.8 and 9.1.2 said the same.
+#[test]
+fn the_doctor_of_valkey_makes_no_jokes() {
+    let mut rig = Rig::with(ServerOptions::default().with_version(Version::Valkey8_0));
+    assert!(rig.say(1, "LATENCY DOCTOR").contains("disabled in this Valkey instance."));
+    for line in [
+        "CONFIG SET latency-monitor-threshold 20",
+        "CONFIG SET slowlog-log-slower-than -1",
+        "DEBUG SLEEP 0.06",
+    ] {
+        rig.send(1, line);
+    }
+    rig.pass_ms(2_000);
+    rig.told(1);
+    let report = rig.say(1, "LATENCY DOCTOR").replace("\\'", "'");
+    for text in [
+        "Latency spikes are observed in this Valkey instance.\\n\\n1. command: 1 latency spikes",
+        "\\n\\nHere is some advice for you:\\n\\n- There are latency issues with",
+        "Try to enable the Slow Log Valkey feature using the command 'CONFIG SET \
+         slowlog-log-slower-than 20000'. If the Slow log is disabled Valkey is not able",
+        "Please check https://valkey.io/commands/slowlog for more information.",
+    ] {
+        assert!(report.contains(text), "{text}: {report}");
+    }
 }

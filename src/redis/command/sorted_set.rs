@@ -136,6 +136,10 @@ fn zmscore(db: &mut Database, args: Args<'_>) -> Answer {
 fn rank(db: &mut Database, args: Args<'_>, reverse: bool) -> Answer {
     let with_score = match &args[3..] {
         [] => false,
+        [_, _, ..] => {
+            let name = if reverse { "zrevrank" } else { "zrank" };
+            return Err(CommandError::Arity(name.into()));
+        }
         [word] if is(word, "withscore") => true,
         _ => return Err(CommandError::Syntax),
     };

@@ -11,6 +11,7 @@
 //! `timeout.c` (`clientsCronHandleTimeout`).
 
 use super::pubsub::Kind;
+use super::session::QueueSize;
 use super::{ClientId, Server, Session};
 use crate::redis::database::calendar::{calendar_ms, instant_of_ms};
 use crate::redis::database::memory;
@@ -34,11 +35,13 @@ const LEAST: u64 = 128 * 1_024;
 /// The classes of clients by powers of two begin and end with these.
 const CLASSES: (u32, u32) = (15, 33);
 
-/// Bytes of a client that has nothing, of a watched key, of a pattern, and of a queued command.
+/// Bytes of a client that has nothing, of a watched key, of a pattern, of a queued command, and of
+/// each of its words beside the text.
 const CLIENT: usize = 1_800;
 const WATCH: usize = 56;
 const PATTERN: usize = 24;
 const QUEUED: usize = 24;
+pub(crate) const QUEUED_WORD: u32 = 8;
 
 /// Returns the class of a client that uses this much memory.
 fn class(bytes: usize) -> u32 {
@@ -46,10 +49,9 @@ fn class(bytes: usize) -> u32 {
 }
 
 impl Session {
-    /// Returns the size of the arguments that were queued since `MULTI`.
-    pub(crate) fn queued_bytes(&self) -> usize {
-        let queued = self.multi.iter().flat_map(|multi| &multi.queued);
-        queued.map(|(_, words)| words.iter().map(|word| word.len() + 8).sum::<usize>()).sum()
+    /// Returns the size of what was queued since `MULTI`, or is run by `EXEC`.
+    pub(crate) fn queue_size(&self) -> Option<QueueSize> {
+        self.multi.as_ref().map(|multi| multi.size()).or(self.executing)
     }
 
     /// Returns the size of the requests that wait until the client is released.
@@ -64,11 +66,12 @@ impl Server {
         let count = |kind| self.pubsub.count(client, kind);
         let channels =
             memory::expiries(count(Kind::Channel)) + memory::expiries(count(Kind::Shard));
-        let queued = session.multi.as_ref().map_or(0, |multi| multi.queued.len());
+        let queued = session.queue_size().unwrap_or_default();
         CLIENT
             + session.sent_ahead()
-            + session.queued_bytes()
-            + QUEUED * queued
+            + queued.bytes as usize
+            + (QUEUED_WORD * queued.words) as usize
+            + QUEUED * queued.commands as usize
             + WATCH * session.watches.len()
             + PATTERN * count(Kind::Pattern)
             + channels

@@ -31,6 +31,26 @@ pub(crate) struct Multi {
     pub(crate) failed: bool,
 }
 
+/// The size of a transaction's queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct QueueSize {
+    pub(crate) commands: u32,
+    pub(crate) words: u32,
+    /// Bytes of all words.
+    pub(crate) bytes: u32,
+}
+
+impl Multi {
+    pub(crate) fn size(&self) -> QueueSize {
+        let mut size = QueueSize { commands: self.queued.len() as u32, ..QueueSize::default() };
+        for (_, words) in &self.queued {
+            size.words += words.len() as u32;
+            size.bytes += words.iter().map(|word| word.len() as u32).sum::<u32>();
+        }
+        size
+    }
+}
+
 /// A key under `WATCH`, and its state at that time.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -57,6 +77,10 @@ pub(crate) struct Session {
     /// It has logged in, or did not need to when it connected.
     pub(crate) authenticated: bool,
     pub(crate) multi: Option<Box<Multi>>,
+    /// What it had queued, while `EXEC` runs it.
+    pub(crate) executing: Option<QueueSize>,
+    /// It has used `WATCH` or `MULTI`, ever.
+    pub(crate) has_queue: bool,
     pub(crate) watches: Vec<Watch>,
     pub(crate) replies: Replies,
     /// Requests that wait until the client is released.
@@ -135,6 +159,8 @@ impl Session {
             user,
             authenticated: true,
             multi: None,
+            executing: None,
+            has_queue: false,
             watches: Vec::new(),
             replies: Replies::default(),
             pending: VecDeque::new(),

@@ -101,6 +101,9 @@ impl Server {
                 return self.sleep_within(exec);
             }
         }
+        if let Some(session) = self.sessions.get_mut(&client) {
+            session.executing = None;
+        }
         // The server announces as many replies as there are commands. With messages among them, the
         // last replies follow the array.
         let beyond = exec.replies.split_off(exec.announced.min(exec.replies.len()));

@@ -181,6 +181,14 @@ pub(crate) fn parse_memory(text: &[u8]) -> Option<u64> {
     Some(number.wrapping_mul(unit))
 }
 
+/// Reads a memory size as [`parse_memory`], but none whose digits do not fit.
+pub(crate) fn parse_fitting_memory(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    let add = |sum: u64, digit: &u8| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    digits.copied().try_fold(0, |sum, digit| add(sum, &digit))?;
+    parse_memory(text)
+}
+
 /// Reads a number as `string2ull` does: a canonical integer must not be negative, and anything else
 /// is read by C's `strtoull`, which accepts spaces, a plus, zeros, and wraps what has a minus.
 pub(crate) fn parse_u64(text: &[u8]) -> Option<u64> {

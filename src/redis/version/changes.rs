@@ -133,6 +133,10 @@ mod tests {
         "texts.arguments_have_display",
         "texts.help_is_imperative",
         "texts.client_has_own_buffer",
+        "texts.latency_page",
+        "product.lolwut",
+        "product.draws_fractals",
+        "memory.queues_are_text",
         "lua.set_repl_requires_one",
     ];
 

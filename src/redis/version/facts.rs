@@ -258,6 +258,8 @@ pub(crate) struct Arguments {
     /// `CONFIG SET` says that an unsigned parameter must not be negative, or so large that it would
     /// be held as if it were. Otherwise it names the range.
     pub(crate) config_names_sign: bool,
+    /// A memory size of `CONFIG SET` whose digits do not fit in 64 bits is none.
+    pub(crate) sizes_must_fit: bool,
     /// `HELLO` reads all its options before it follows any.
     pub(crate) hello_reads_all_first: bool,
     /// `LREM` refuses the least integer.
@@ -425,6 +427,10 @@ pub(crate) struct Product {
     pub(crate) name: &'static str,
     /// The name, as people write it.
     pub(crate) title: &'static str,
+    /// What precedes the version number in the text of `LOLWUT`, where nothing is drawn.
+    pub(crate) lolwut: &'static str,
+    /// `LOLWUT` draws fractals, unless another version is asked for.
+    pub(crate) draws_fractals: bool,
     /// The version number.
     pub(crate) number: &'static str,
     /// The field of an RDB file that has the version number of the server that wrote it.
@@ -449,6 +455,9 @@ pub(crate) struct Memory {
     pub(crate) resident: usize,
     /// The machine's memory.
     pub(crate) system: usize,
+    /// The queue of a transaction is counted by its text alone, and as the request of the client
+    /// while it runs.
+    pub(crate) queues_are_text: bool,
     /// Used by the interpreters of scripts and of functions.
     pub(crate) scripts: usize,
     pub(crate) functions: usize,
@@ -489,6 +498,12 @@ pub(crate) struct Texts {
     pub(crate) client_has_own_buffer: bool,
     /// The error of `HELLO` before a login names the protocol too.
     pub(crate) hello_names_protocol: bool,
+    /// `CLIENT LIST` shows `multi=0`, not -1, of a client that has used `WATCH` or `MULTI` before.
+    pub(crate) queue_stays: bool,
+    /// `LATENCY DOCTOR` makes no jokes.
+    pub(crate) doctor_is_sober: bool,
+    /// The page about latency that it recommends.
+    pub(crate) latency_page: &'static str,
     /// Errors speak of commands and of this instance, not of Redis.
     pub(crate) name_no_product: bool,
 }
@@ -534,6 +549,10 @@ pub(crate) struct Lua {
     pub(crate) product: &'static str,
     /// A level of `redis.log` is one of a log.
     pub(crate) levels_are_of_log: bool,
+    /// `redis.acl_check_cmd` refuses a wrong number of arguments.
+    pub(crate) may_call_counts_words: bool,
+    /// It is a module, which is listed.
+    pub(crate) is_a_module: bool,
     /// `redis.set_repl` requires one argument, not two.
     pub(crate) set_repl_requires_one: bool,
     /// Lua is one of several scripting engines: its name is in any case, it is looked for after the

@@ -16,6 +16,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
         allocator: 950_000,
         resident: 5_700_000,
         system: 16 << 30,
+        queues_are_text: false,
         scripts: 32_768,
         functions: 33_792,
         tables: 200,
@@ -38,6 +39,8 @@ pub(super) const REDIS_7_0: Profile = Profile {
         product: "Redis",
         levels_are_of_log: false,
         set_repl_requires_one: false,
+        may_call_counts_words: false,
+        is_a_module: false,
         is_an_engine: false,
         memory_before_read_only: false,
     },
@@ -115,6 +118,8 @@ const REQUESTS: Requests = Requests {
 const REDIS: Product = Product {
     name: "redis",
     title: "Redis",
+    lolwut: "Redis ver. ",
+    draws_fractals: false,
     number: "7.0.15",
     rdb_field: "redis-ver",
     redis_number: "7.0.15",
@@ -205,7 +210,11 @@ pub(super) const REDIS_8_0: Profile = Profile {
     version: Version::Redis8_0,
     product: redis("8.0.6", "16.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: true },
-    texts: Texts { unbalanced_offers_last: true, ..REDIS_7_4.texts },
+    texts: Texts {
+        unbalanced_offers_last: true,
+        latency_page: "https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency-monitor",
+        ..REDIS_7_4.texts
+    },
     groups: Groups { lag_from_start: true, ..REDIS_7_4.groups },
     arguments: Arguments {
         bounds_are_decimal: true,
@@ -240,7 +249,8 @@ pub(super) const REDIS_8_2: Profile = Profile {
 pub(super) const REDIS_8_6: Profile = Profile {
     version: Version::Redis8_6,
     product: redis("8.6.2", "13.3.0"),
-    lua: Lua { marks_arrays: true, ..REDIS_8_2.lua },
+    memory: Memory { queues_are_text: true, ..REDIS_8_2.memory },
+    lua: Lua { marks_arrays: true, may_call_counts_words: true, ..REDIS_8_2.lua },
     texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
     rdb: Rdb { version: 13, common: 13, streams: Streams::Idempotent, ..REDIS_8_2.rdb },
     fields: Fields { syntax: FieldSyntax::Anywhere, ..REDIS_8_2.fields },
@@ -269,7 +279,12 @@ pub(super) const VALKEY_8_0: Profile = Profile {
     version: Version::Valkey8_0,
     product: valkey("8.0.1", "12.2.0"),
     lua: Lua { has_server: true, has_clock: true, levels_are_of_log: true, ..REDIS_7_2.lua },
-    texts: Texts { client_has_own_buffer: false, name_no_product: true, ..REDIS_7_2.texts },
+    texts: Texts {
+        client_has_own_buffer: false,
+        name_no_product: true,
+        doctor_is_sober: true,
+        ..REDIS_7_2.texts
+    },
     arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
     encodings: Encodings { zadd_measures_members: true, ..REDIS_7_2.encodings },
     past: Past { expires: false, is_stored: false },
@@ -286,6 +301,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
     product: valkey("8.1.8", "10.2.1"),
     memory: Memory { lists_empty_databases: true, ..VALKEY_8_0.memory },
     lua: Lua { is_an_engine: true, ..VALKEY_8_0.lua },
+    texts: Texts { queue_stays: true, ..VALKEY_8_0.texts },
     tables: Tables { buckets: Some(Buckets { tell_rehashing: false }), ..VALKEY_8_0.tables },
     requests: Requests {
         nul_hides_count: false,
@@ -314,11 +330,12 @@ pub(super) const VALKEY_8_1: Profile = Profile {
 
 pub(super) const VALKEY_9_1: Profile = Profile {
     version: Version::Valkey9_1,
-    product: valkey("9.1.2", "16.2.0"),
+    product: Product { lolwut: "Valkey ver.", draws_fractals: true, ..valkey("9.1.2", "16.2.0") },
     memory: Memory { lists_empty_databases: false, ..VALKEY_8_1.memory },
     logs_replies_to_scripts: true,
     lua: Lua {
         errors_name_script: false,
+        is_a_module: true,
         product: "Valkey",
         memory_before_read_only: true,
         ..VALKEY_8_1.lua
@@ -355,6 +372,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
         geosearch_takes_polygons: true,
         tracking_refuses_any_overlap: true,
         shutdown_takes_safe: true,
+        sizes_must_fit: true,
         bounds_are_decimal: true,
         doubles_are_decimal: true,
         sort_numbers: SortNumbers::Decimal,
@@ -392,6 +410,9 @@ const TEXTS: Texts = Texts {
     refusal_in_multi_names_command: false,
     client_has_own_buffer: true,
     hello_names_protocol: false,
+    queue_stays: false,
+    doctor_is_sober: false,
+    latency_page: "https://redis.io/topics/latency-monitor",
     name_no_product: false,
 };
 
@@ -401,6 +422,7 @@ const ARGUMENTS: Arguments = Arguments {
     tracking_refuses_any_overlap: false,
     shutdown_takes_safe: false,
     hello_reads_all_first: false,
+    sizes_must_fit: false,
     config_names_sign: false,
     lrem_refuses_least: false,
     lset_cuts_index: false,

@@ -8,6 +8,7 @@ use crate::redis::command::flag::*;
 use crate::redis::command::{Answer, Args, Caller, Origin, flow, help, server, wrong_subcommand};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
+use crate::redis::server::limits::QUEUED_WORD;
 use crate::redis::server::pubsub::Kind;
 use crate::redis::server::session::Claims;
 use crate::redis::server::{ClientId, Pause, Replies, Server, Session};
@@ -140,7 +141,7 @@ fn flags(server: &Server, client: ClientId, session: &Session) -> String {
         ('S', server.replication.replicas.contains_key(&client)),
         ('O', server.watchers.monitors.contains(&client)),
         ('P', server.pubsub.is_subscriber(client)),
-        ('x', session.multi.is_some()),
+        ('x', session.multi.is_some() || session.executing.is_some()),
         ('t', tracker.is_some()),
         ('R', tracker.is_some_and(|by| by.broken)),
         ('B', tracker.is_some_and(|by| by.broadcasts)),
@@ -165,12 +166,22 @@ pub(super) fn line(
     request: Args<'_>,
 ) -> String {
     let pubsub = |kind| server.pubsub.count(client, kind);
-    let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
+    let profile = server.profile();
+    let queued = session.queue_size();
+    let stays = session.has_queue && profile.texts.queue_stays;
+    let multi = queued.map_or(if stays { 0 } else { -1 }, |queued| i64::from(queued.commands));
+    let queued = queued.unwrap_or_default();
+    let is_text = profile.memory.queues_are_text;
+    let queued_bytes = queued.bytes + if is_text { 0 } else { QUEUED_WORD * queued.words };
+    let arguments = match session.executing {
+        Some(_) if is_text => queued.bytes as usize,
+        Some(_) | None => request.iter().map(|word| word.len()).sum(),
+    };
     let flags = flags(server, client, session);
-    let is_own = !request.is_empty() && server.profile().texts.client_has_own_buffer;
+    let is_own = !request.is_empty() && profile.texts.client_has_own_buffer;
     let own = if is_own { wire_len(request) } else { 0 };
     let since = |then: Instant| (server.now - then).as_secs();
-    let (capa, watch, more) = later_fields(server.profile().version, session);
+    let (capa, watch, more) = later_fields(profile.version, session);
     format!(
         "id={} addr={} laddr=127.0.0.1:{} fd={} name={} age={} idle={} flags={}{capa} db={} sub={} \
          psub={} ssub={} multi={multi}{watch} qbuf={} qbuf-free=0 argv-mem={} multi-mem={} rbs=0 rbp=0 \
@@ -188,8 +199,8 @@ pub(super) fn line(
         pubsub(Kind::Pattern),
         pubsub(Kind::Shard),
         session.sent_ahead() + own,
-        request.iter().map(|word| word.len()).sum::<usize>(),
-        session.queued_bytes(),
+        arguments,
+        queued_bytes,
         server.client_memory(client, session),
         session.last_command,
         session.user.as_ref().map_or_else(|| "(superuser)".to_owned(), Sds::to_string),
@@ -241,9 +252,16 @@ fn client_info(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     Ok(verbatim(line(server, client, session, request_of(caller, client, args))))
 }
 
-/// Returns the request that a client runs, if it is the caller outside of a transaction.
+/// The request that runs a transaction.
+const EXEC: Args<'static> = &[b"exec"];
+
+/// Returns the request that a client runs, if it is the caller.
 fn request_of<'a>(caller: Caller, client: ClientId, args: Args<'a>) -> Args<'a> {
-    if caller.client == client && caller.origin == Origin::Client { args } else { &[] }
+    match caller.origin {
+        Origin::Client if caller.client == client => args,
+        Origin::Exec if caller.client == client => EXEC,
+        _ => &[],
+    }
 }
 
 /// `[TYPE type | ID id …]`, or in later versions filters that must all match.

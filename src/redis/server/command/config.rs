@@ -20,6 +20,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::config::Config;
+use crate::redis::value::number::{parse_fitting_memory, parse_memory};
 use crate::redis::version::Version;
 use parameters::{Effect, HIDDEN, PARAMETERS, Parameter};
 
@@ -99,7 +100,8 @@ fn set_one(config: &mut Config, parameter: &'static Parameter, value: &str) -> R
     if is_unsigned && form.turns_negative(value) {
         return Err("argument must be greater or equal to 0".to_owned());
     }
-    let value = form.read(&current, value)?;
+    let read_size = if arguments.sizes_must_fit { parse_fitting_memory } else { parse_memory };
+    let value = form.read(&current, value, read_size)?;
     match parameter.effect {
         Effect::Modelled(setting) => (setting.set)(config, &value),
         Effect::Fixed(why) if value != later::default_of(parameter, config.version) => {

@@ -1,6 +1,6 @@
 //! The commands on the connection itself.
 
-use super::{Flow, Row, client};
+use super::{Flow, Row, client, node};
 use crate::redis::command::arguments::{is, shown};
 use crate::redis::command::flag::*;
 use crate::redis::command::key::database_index;
@@ -174,7 +174,7 @@ fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     if server.sentinel.is_none() {
         fields.push((text("role"), text(role)));
     }
-    fields.push((text("modules"), Reply::Array(Vec::new())));
+    fields.push((text("modules"), node::modules(server)));
     Ok(Reply::Map(fields))
 }
 

@@ -45,7 +45,7 @@ static SECTIONS: [Section; 19] = [
     ("Replication", replication, Versions::ALL),
     ("CPU", cpu, Versions::ALL),
     ("Hotkeys", |_| Vec::new(), Versions::REDIS_8_6),
-    ("Modules", |_| Vec::new(), Versions::ALL),
+    ("Modules", sections::modules, Versions::ALL),
     ("Commandstats", commandstats, Versions::ALL),
     ("Errorstats", errorstats, Versions::ALL),
     ("Latencystats", latencystats, Versions::ALL),

@@ -91,27 +91,14 @@ fn observed(event: &str, samples: &Samples, longest: u64, now: u64) -> String {
     )
 }
 
-/// Appends the advice for events of these kinds.
+/// Appends the advice for events of these kinds, with places for the words of the product.
 fn advise(server: &Server, text: &mut String, (slow, fast): (bool, bool)) {
     let config = &server.config;
-    let threshold = config.latency_threshold;
+    let logs_from = u64::try_from(config.slow_log_threshold).unwrap_or(0) / 1_000;
     if slow && config.slow_log_threshold < 0 {
-        let _ = writeln!(
-            text,
-            "- There are latency issues with potentially slow commands you are using. Try to \
-             enable the Slow Log Redis feature using the command 'CONFIG SET \
-             slowlog-log-slower-than {}'. If the Slow log is disabled Redis is not able to log \
-             slow commands execution for you.",
-            threshold * 1_000
-        );
-    } else if slow && u64::try_from(config.slow_log_threshold).unwrap_or(0) / 1_000 > threshold {
-        let _ = writeln!(
-            text,
-            "- Your current Slow Log configuration only logs events that are slower than your \
-             configured latency monitor threshold. Please use 'CONFIG SET \
-             slowlog-log-slower-than {}'.",
-            threshold * 1_000
-        );
+        *text += SLOW_LOG_IS_OFF;
+    } else if slow && logs_from > config.latency_threshold {
+        *text += SLOW_LOG_IS_HIGH;
     }
     if slow {
         *text += CHECK_SLOW_LOG;
@@ -124,47 +111,89 @@ fn advise(server: &Server, text: &mut String, (slow, fast): (bool, bool)) {
     }
 }
 
+const SLOW_LOG_IS_OFF: &str = "- There are latency issues with potentially slow commands you are \
+    using. Try to enable the Slow Log {title} feature using the command 'CONFIG SET \
+    slowlog-log-slower-than {micros}'. If the Slow log is disabled {title} is not able to log slow \
+    commands execution for you.\n";
+const SLOW_LOG_IS_HIGH: &str = "- Your current Slow Log configuration only logs events that are \
+    slower than your configured latency monitor threshold. Please use 'CONFIG SET \
+    slowlog-log-slower-than {micros}'.\n";
 const CHECK_SLOW_LOG: &str = "- Check your Slow Log to understand what are the commands you are \
-    running which are too slow to execute. Please check https://redis.io/commands/slowlog for more \
+    running which are too slow to execute. Please check https://{name}.io/commands/slowlog for more \
     information.\n";
-const SLOW_SYSTEM: &str = "- The system is slow to execute Redis code paths not containing system \
-    calls. This usually means the system does not provide Redis CPU time to run for long periods. \
-    You should try to:\n  \
+const SLOW_SYSTEM: &str = "- The system is slow to execute {title} code paths not containing \
+    system calls. This usually means the system does not provide {title} CPU time to run for long \
+    periods. You should try to:\n  \
     1) Lower the system load.\n  \
-    2) Use a computer / VM just for Redis if you are running other software in the same system.\n  \
-    3) Check if you have a \"noisy neighbour\" problem.\n  \
-    4) Check with 'redis-cli --intrinsic-latency 100' what is the intrinsic latency in your \
+    2) Use a computer / VM just for {title} if you are running other software in the same \
     system.\n  \
-    5) Check if the problem is allocator-related by recompiling Redis with MALLOC=libc, if you are \
-    using Jemalloc. However this may create fragmentation problems.\n";
+    3) Check if you have a \"noisy neighbour\" problem.\n  \
+    4) Check with '{name}-cli --intrinsic-latency 100' what is the intrinsic latency in your \
+    system.\n  \
+    5) Check if the problem is allocator-related by recompiling {title} with MALLOC=libc, if you \
+    are using Jemalloc. However this may create fragmentation problems.\n";
 const LARGE_OBJECTS: &str = "- Deleting, expiring or evicting (because of maxmemory policy) large \
     objects is a blocking operation. If you have very large objects that are often deleted, \
     expired, or evicted, try to fragment those objects into multiple smaller objects.\n";
-const DISABLED: &str = "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this \
-    Redis instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order \
-    to enable it. If we weren't in a deep space mission I'd suggest to take a look at \
-    https://redis.io/topics/latency-monitor.\n";
-const NOTHING: &str = "Dave, no latency spike was observed during the lifetime of this Redis \
-    instance, not in the slightest bit. I honestly think you ought to sit down calmly, take a \
-    stress pill, and think things over.\n";
+
+/// How the report begins. `{title}` stands for the product.
+struct Greetings {
+    disabled: &'static str,
+    nothing: &'static str,
+    spikes: &'static str,
+    advice: &'static str,
+}
+
+const DAVE: Greetings = Greetings {
+    disabled: "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this {title} \
+        instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to \
+        enable it. If we weren't in a deep space mission I'd suggest to take a look at {page}.\n",
+    nothing: "Dave, no latency spike was observed during the lifetime of this {title} instance, \
+        not in the slightest bit. I honestly think you ought to sit down calmly, take a stress \
+        pill, and think things over.\n",
+    spikes: "Dave, I have observed latency spikes in this {title} instance. You don't mind talking \
+        about it, do you Dave?\n\n",
+    advice: "\nI have a few advices for you:\n\n",
+};
+
+const SOBER: Greetings = Greetings {
+    disabled: "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this {title} \
+        instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to \
+        enable it.\n",
+    nothing: "No latency spike was observed during the lifetime of this {title} instance, not in \
+        the slightest bit.\n",
+    spikes: "Latency spikes are observed in this {title} instance.\n\n",
+    advice: "\nHere is some advice for you:\n\n",
+};
 
 /// `LATENCY DOCTOR`.
 pub(super) fn doctor(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+    let profile = server.profile();
+    let greetings = if profile.texts.doctor_is_sober { &SOBER } else { &DAVE };
     let latency = &server.watchers.latency;
     let mut text = String::new();
     if latency.is_empty() {
-        text += if server.config.latency_threshold == 0 { DISABLED } else { NOTHING };
+        let is_off = server.config.latency_threshold == 0;
+        text += if is_off { greetings.disabled } else { greetings.nothing };
     } else {
         let now = server.calendar(server.now).as_secs();
-        text += "Dave, I have observed latency spikes in this Redis instance. You don't mind \
-                 talking about it, do you Dave?\n\n";
+        text += greetings.spikes;
         for (number, (event, samples)) in (1..).zip(latency) {
             let line = observed(event, &samples.samples, samples.longest, now);
             let _ = writeln!(text, "{number}. {line}");
         }
-        text += "\nI have a few advices for you:\n\n";
+        text += greetings.advice;
         let kinds = (latency.contains_key("command"), latency.contains_key("fast-command"));
         advise(server, &mut text, kinds);
     }
+    let product = &profile.product;
+    let micros = (server.config.latency_threshold * 1_000).to_string();
+    let places = [
+        ("{title}", product.title),
+        ("{name}", product.name),
+        ("{page}", profile.texts.latency_page),
+        ("{micros}", &micros),
+    ];
+    let text = places.iter().fold(text, |text, (place, word)| text.replace(place, word));
     Ok(Reply::Verbatim("txt".into(), text.into()))
 }

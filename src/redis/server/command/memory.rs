@@ -36,19 +36,20 @@ const SAID_LITTLE: &str = "Hi Sam, this instance is empty or is using very littl
     rebooting.\n";
 const SAID_NOTHING: &str = "Hi Sam, I can't find any memory issue in your instance. I can only \
     account for what occurs on this base.\n";
-const SAID_FIRST: &str = "Sam, I detected a few issues in this Redis instance memory implants:\n\n";
+const SAID_FIRST: &str =
+    "Sam, I detected a few issues in this {title} instance memory implants:\n\n";
 const SAID_PEAK: &str = " * Peak memory: In the past this instance used more than 150% the memory \
     that is currently using. The allocator is normally not able to release memory after a peak, so \
     you can expect to see a big fragmentation ratio, however this is actually harmless and is only \
-    due to the memory peak, and if the Redis instance Resident Set Size (RSS) is currently bigger \
-    than expected, the memory will be used as soon as you fill the Redis instance with more data. \
+    due to the memory peak, and if the {title} instance Resident Set Size (RSS) is currently bigger \
+    than expected, the memory will be used as soon as you fill the {title} instance with more data. \
     If the memory peak was only occasional and you want to try to reclaim memory, please try the \
     MEMORY PURGE command, otherwise the only other option is to shutdown and restart the \
     instance.\n\n";
 const SAID_CLIENTS: &str = " * Big client buffers: The clients output buffers in this instance are \
     greater than 200K per client (on average). This may result from different causes, like Pub/Sub \
     clients subscribed to channels bot not receiving data fast enough, so that data piles on the \
-    Redis instance output buffer, or clients sending commands with large replies or very large \
+    {title} instance output buffer, or clients sending commands with large replies or very large \
     sequences of commands in the same pipeline. Please use the CLIENT LIST command in order to \
     investigate the issue if it causes problems in your instance, or to understand better why \
     certain clients are using a big amount of memory.\n\n";
@@ -77,7 +78,8 @@ fn memory_doctor(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
     } else if advice.is_empty() {
         SAID_NOTHING.to_owned()
     } else {
-        format!("{SAID_FIRST}{advice}{SAID_LAST}")
+        let title = server.profile().product.title;
+        format!("{SAID_FIRST}{advice}{SAID_LAST}").replace("{title}", title)
     };
     Ok(Reply::Verbatim("txt".into(), text.into()))
 }

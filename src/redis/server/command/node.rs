@@ -5,12 +5,13 @@
 //! 7.0.15.
 
 use super::{Flow, Row};
-use crate::redis::command::arguments::{integer, is};
+use crate::redis::command::arguments::{double, integer, is};
 use crate::redis::command::flag::*;
 use crate::redis::command::{Answer, Args, Caller, container, flow, help, server};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
+use crate::redis::version::Arguments;
 
 const MODULES: u32 = ADMIN | NOSCRIPT | NO_ASYNC_LOADING;
 const ANY_TIME: u32 = LOADING | STALE | FAST;
@@ -73,8 +74,22 @@ pub(super) fn no_cluster(_: &mut Server, _: Caller, _: Args<'_>) -> Answer {
     Err(CommandError::text("ERR This instance has cluster support disabled"))
 }
 
-fn module_list(_: &mut Server, _: Caller, _: Args<'_>) -> Answer {
-    Ok(Reply::Array(Vec::new()))
+/// Returns the modules that the server has from the start.
+pub(super) fn modules(server: &Server) -> Reply {
+    if !server.profile().lua.is_a_module {
+        return Reply::Array(Vec::new());
+    }
+    let text = |text: &str| Reply::bulk(text.as_bytes());
+    Reply::Array(vec![Reply::Map(vec![
+        (text("name"), text("lua")),
+        (text("ver"), Reply::Integer(1)),
+        (text("path"), text("lua")),
+        (text("args"), Reply::Array(Vec::new())),
+    ])])
+}
+
+fn module_list(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+    Ok(modules(server))
 }
 
 fn no_modules(_: &mut Server, _: Caller, _: Args<'_>) -> Answer {
@@ -93,14 +108,42 @@ fn outside_cluster(server: &mut Server, caller: Caller, args: Args<'_>) -> Answe
     no_cluster(server, caller, args)
 }
 
-/// `[VERSION version …]`. The computer art of versions 5 and 6 is not drawn.
+/// `[columns rows] [real imaginary]`.
+fn check_fractal(words: Args<'_>, rules: &Arguments) -> Result<(), CommandError> {
+    let (size, constant) = match words {
+        [] => return Ok(()),
+        [_, _] => (words, &[][..]),
+        [_, _, real, imaginary] => (&words[..2], &[*real, *imaginary][..]),
+        _ => {
+            let text = "ERR Syntax error. Use: LOLWUT [columns rows] [real imaginary]";
+            return Err(CommandError::text(text));
+        }
+    };
+    size.iter().try_for_each(|n| integer(n).map(drop))?;
+    let are_numbers = constant.iter().all(|n| double(n, rules).is_some());
+    are_numbers.then_some(()).ok_or(CommandError::text("ERR value is not a valid float"))
+}
+
+/// `[VERSION version] …`. No computer art is drawn, but the arguments of those that other versions
+/// draw too are checked.
 fn lolwut(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
-    if let [_, word, version, ..] = args
-        && is(word, "version")
-    {
-        integer(version)?;
-    }
     let product = &server.profile().product;
-    let text = format!("{} ver. {}\n", product.title, product.number);
+    let (version, rest) = match args {
+        [_, word, version, rest @ ..] if is(word, "version") => (Some(integer(version)?), rest),
+        _ => (None, &args[1..]),
+    };
+    let integers = |most: usize| rest.iter().take(most).try_for_each(|n| integer(n).map(drop));
+    let is_drawn = match version {
+        Some(5) => integers(3).map(|()| true)?,
+        Some(6) => integers(2).map(|()| true)?,
+        None | Some(9) if product.draws_fractals => {
+            check_fractal(rest, &server.profile().arguments)?;
+            true
+        }
+        _ => false,
+    };
+    let ver = product.lolwut;
+    let (ver, space) = if is_drawn { (ver.trim_end(), " ") } else { (ver, "") };
+    let text = format!("{ver}{space}{}\n", product.number);
     Ok(Reply::Verbatim("txt".into(), text.into()))
 }

@@ -20,11 +20,12 @@ pub(super) const COMMANDS: &[Row] = &[
 ];
 
 fn multi(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
-    let multi = &mut server.session_mut(caller.client).multi;
-    if multi.is_some() {
+    let session = server.session_mut(caller.client);
+    if session.multi.is_some() {
         return Err(CommandError::text("ERR MULTI calls can not be nested"));
     }
-    *multi = Some(Box::default());
+    session.multi = Some(Box::default());
+    session.has_queue = true;
     Ok(Reply::OK)
 }
 
@@ -53,15 +54,18 @@ fn exec(server: &mut Server, caller: Caller, _args: Args<'_>) -> Flow {
     if broken {
         return Ok(Some(Reply::NilArray));
     }
+    server.session_mut(client).executing = Some(multi.size());
     server.note_transaction(client, multi.queued.len());
     server.run_transaction(Exec::new(client, multi.queued));
     Ok(None)
 }
 
 fn watch(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
-    if server.session_mut(caller.client).multi.is_some() {
+    let session = server.session_mut(caller.client);
+    if session.multi.is_some() {
         return Err(CommandError::text("ERR WATCH inside MULTI is not allowed"));
     }
+    session.has_queue = true;
     server.watch(caller.client, caller.database, &args[1..]);
     Ok(Reply::OK)
 }

@@ -159,9 +159,13 @@ impl Host for Run<'_> {
         }))
     }
 
-    fn may_call(&mut self, words: &[&[u8]]) -> Option<bool> {
-        let command = self.server.table.named(words)?;
-        Some(self.server.is_allowed(SCRIPT, command, words))
+    fn may_call(&mut self, words: &[&[u8]]) -> Result<bool, &'static str> {
+        let invalid = "ERR Invalid command passed to redis.acl_check_cmd()";
+        let command = self.server.table.named(words).ok_or(invalid)?;
+        if self.server.profile().lua.may_call_counts_words && !command.accepts(words.len()) {
+            return Err("ERR Wrong number of args for redis.acl_check_cmd()");
+        }
+        Ok(self.server.is_allowed(SCRIPT, command, words))
     }
 }
 

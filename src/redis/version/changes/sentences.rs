@@ -174,6 +174,23 @@ pub(super) const FACTS: &[Fact] = &[
         "`SHUTDOWN` takes `SAFE`, and `FAILOVER` in a cluster.",
     ),
     fact(
+        |p| p.lua.may_call_counts_words,
+        "`redis.acl_check_cmd` refuses a wrong number of arguments.",
+    ),
+    fact(
+        |p| p.lua.is_a_module,
+        "`MODULE LIST`, `HELLO` and `INFO modules` have a module `lua`, which runs the scripts.",
+    ),
+    fact(
+        |p| p.texts.queue_stays,
+        "`CLIENT LIST` shows `multi=0` of a client that has ended a transaction, or used `WATCH`, not -1.",
+    ),
+    fact(|p| p.texts.doctor_is_sober, "`LATENCY DOCTOR` makes no jokes."),
+    fact(
+        |p| p.arguments.sizes_must_fit,
+        "`CONFIG SET` refuses a memory size whose digits do not fit in 64 bits. Before, it was the greatest number.",
+    ),
+    fact(
         |p| p.arguments.tracking_refuses_any_overlap,
         "`CLIENT TRACKING` refuses prefixes that overlap. Before, it also replied `OK`, and tracked, if the first was not one \
          of them.",

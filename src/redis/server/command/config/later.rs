@@ -7,7 +7,7 @@ use super::setting;
 use super::validate::{self, Form};
 use crate::redis::version::{Version, Versions, default_since};
 use Effect::{Alias, Fixed, Inert, Modelled};
-use Form::{Flags, Immutable, Integer, Memory, OneOf, Special, Text, YesNo};
+use Form::{Flags, Immutable, Integer, Memory, OneOf, Sizes, Special, Text, YesNo};
 
 const fn later(
     name: &'static str,
@@ -54,6 +54,7 @@ pub(super) const LATER: &[Parameter] = &[
     later("hide-user-data-from-log", "no", YesNo, Inert, Versions::SINCE_7_4),
     later("import-mode", "no", YesNo, Inert, Versions::VALKEY_SINCE_8_1),
     later("key-memory-histograms", "no", YesNo, Fixed("memory tracking cannot be enabled at runtime"), Versions::REDIS_8_6),
+    later("lazyexpire-nested-arbitrary-keys", "yes", YesNo, Inert, Versions::REDIS_SINCE_8_2),
     later("locale-collate", "", Special(validate::locale), Inert, Versions::SINCE_7_2),
     later("log-format", "legacy", OneOf(&["legacy", "logfmt"]), Inert, Versions::VALKEY_SINCE_8_1),
     later("log-timestamp-format", "legacy", OneOf(&["legacy", "iso8601", "milliseconds"]), Inert, Versions::VALKEY_SINCE_8_1),
@@ -65,16 +66,16 @@ pub(super) const LATER: &[Parameter] = &[
     later("primaryauth", "", Text, Alias("masterauth"), Versions::VALKEY),
     later("primaryuser", "", Text, Alias("masteruser"), Versions::VALKEY),
     later("rdb-version-check", "strict", OneOf(&["strict", "relaxed"]), Modelled(&setting::RDB_VERSION_CHECK), Versions::VALKEY_SINCE_8_1),
-    later("rdma-bind", "", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
+    later("rdma-bind", "", Special(validate::no_rdma), Inert, Versions::VALKEY_SINCE_8_1),
     later("rdma-completion-vector", "-1", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
-    later("rdma-port", "0", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
+    later("rdma-port", "0", Integer(0, 65_535), Fixed(validate::NO_RDMA), Versions::VALKEY_SINCE_8_1),
     later("rdma-rx-size", "1048576", Immutable, Inert, Versions::VALKEY_SINCE_8_1),
     later("repl-mptcp", "no", Immutable, Inert, Versions::VALKEY_9_1),
     later("replica-full-sync-buffer-limit", "0", Memory(0, SIGNED), Inert, Versions::REDIS_SINCE_8_0),
     later("server-cpulist", "", Immutable, Inert, Versions::SINCE_7_4),
     later("set-max-listpack-entries", "128", Integer(0, LONG), Modelled(&setting::SET_ENTRIES), Versions::SINCE_7_2),
     later("set-max-listpack-value", "64", Integer(0, LONG), Modelled(&setting::SET_VALUE), Versions::SINCE_7_2),
-    later("slot-migration-max-failover-repl-bytes", "0", Special(validate::memory_or_none), Inert, Versions::VALKEY_9_1),
+    later("slot-migration-max-failover-repl-bytes", "0", Sizes(validate::memory_or_none), Inert, Versions::VALKEY_9_1),
     later("stream-idmp-duration", "100", Integer(1, 86_400), Modelled(&setting::PRODUCER_DURATION), Versions::REDIS_8_6),
     later("stream-idmp-maxsize", "100", Integer(1, 10_000), Modelled(&setting::PRODUCER_NAMES), Versions::REDIS_8_6),
     later("tls-auth-clients-user", "off", OneOf(&["CN", "off"]), Inert, Versions::REDIS_8_6_VALKEY_9_1),
@@ -100,6 +101,7 @@ const SHUTDOWN: Form = Flags(&["default", "save", "nosave", "now", "force", "saf
 /// Other forms of the parameters of 7.0.
 #[rustfmt::skip]
 const FORMS: &[(&str, Form, Versions)] = &[
+    ("cluster-announce-ip", Special(validate::announced_ip), Versions::VALKEY_9_1),
     ("cluster-announce-human-nodename", Special(validate::node_name_without_spaces), Versions::VALKEY_9_1),
     ("io-threads", Integer(1, 256), Versions::VALKEY_9_1),
     ("log-format", OneOf(&["legacy", "logfmt", "json"]), Versions::VALKEY_9_1),
@@ -139,11 +141,14 @@ pub(super) fn form_of(parameter: &Parameter, version: Version) -> Form {
 pub(super) fn is_unsigned(parameter: &Parameter) -> bool {
     const SIGNED_SIZES: [&str; 3] =
         ["auto-aof-rewrite-min-size", "proto-max-bulk-len", "replica-full-sync-buffer-limit"];
-    const UNSIGNED_NUMBERS: [&str; 6] = [
+    const UNSIGNED_NUMBERS: [&str; 9] = [
         "hash-max-listpack-entries",
+        "max-new-connections-per-cycle",
+        "max-new-tls-connections-per-cycle",
         "maxclients",
         "set-max-intset-entries",
         "set-max-listpack-entries",
+        "set-max-listpack-value",
         "tracking-table-max-keys",
         "zset-max-listpack-entries",
     ];

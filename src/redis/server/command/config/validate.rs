@@ -18,6 +18,8 @@ pub(super) enum Form {
     Flags(&'static [&'static str]),
     /// Any text.
     Text,
+    /// A form of its own with memory sizes: a function of the current and the new value.
+    Sizes(fn(&str, &str, ReadSize) -> Result<String, String>),
     /// A form of its own: a function of the current and the new value.
     Special(fn(&str, &str) -> Result<String, String>),
     /// It can only be set when the server starts.
@@ -25,6 +27,9 @@ pub(super) enum Form {
     /// It can only be set with `enable-protected-configs`, which is off.
     Protected,
 }
+
+/// Reads a memory size, or returns `None` if it is none.
+pub(super) type ReadSize = fn(&[u8]) -> Option<u64>;
 
 impl Form {
     /// Returns why a parameter of this form cannot be set at all.
@@ -38,6 +43,7 @@ impl Form {
             | Form::OneOf(_)
             | Form::Flags(_)
             | Form::Text
+            | Form::Sizes(_)
             | Form::Special(_) => None,
         }
     }
@@ -59,13 +65,14 @@ impl Form {
     /// # Errors
     ///
     /// The reason why the value is refused.
-    pub(super) fn read(self, current: &str, value: &str) -> Result<String, String> {
+    pub(super) fn read(self, current: &str, value: &str, size: ReadSize) -> Result<String, String> {
         match self {
             Form::YesNo => word(&["yes", "no"], value)
                 .map(str::to_owned)
                 .ok_or_else(|| "argument must be 'yes' or 'no'".to_owned()),
             Form::Integer(least, most) => integer(value, least, most).map(|n| n.to_string()),
-            Form::Memory(least, most) => memory(value, least, most).map(|n| n.to_string()),
+            Form::Sizes(read) => read(current, value, size),
+            Form::Memory(least, most) => memory(value, least, most, size).map(|n| n.to_string()),
             Form::OneOf(words) => {
                 word(words, value).map(str::to_owned).ok_or_else(|| not_one_of(words))
             }
@@ -98,9 +105,8 @@ fn integer(value: &str, least: i64, most: i64) -> Result<i64, String> {
     between(n, least, most)
 }
 
-fn memory(value: &str, least: u64, most: u64) -> Result<u64, String> {
-    let n = number::parse_memory(value.as_bytes())
-        .ok_or_else(|| "argument must be a memory value".to_owned())?;
+fn memory(value: &str, least: u64, most: u64, size: ReadSize) -> Result<u64, String> {
+    let n = size(value.as_bytes()).ok_or_else(|| "argument must be a memory value".to_owned())?;
     between(n, least, most)
 }
 
@@ -121,25 +127,24 @@ pub(super) fn hertz(_: &str, value: &str) -> Result<String, String> {
 }
 
 /// Values below 16 KB become 16 KB.
-pub(super) fn backlog_size(_: &str, value: &str) -> Result<String, String> {
-    memory(value, 1, i64::MAX as u64).map(|size| size.max(16_384).to_string())
+pub(super) fn backlog_size(_: &str, value: &str, size: ReadSize) -> Result<String, String> {
+    memory(value, 1, i64::MAX as u64, size).map(|size| size.max(16_384).to_string())
 }
 
 /// A memory size, or -1. A number below that is out of range rather than no size.
-pub(super) fn memory_or_none(_: &str, value: &str) -> Result<String, String> {
+pub(super) fn memory_or_none(_: &str, value: &str, size: ReadSize) -> Result<String, String> {
     if let Some(n @ ..0) = number::parse_i64(value.as_bytes()) {
         return between(n, -1, i64::MAX).map(|n| n.to_string());
     }
-    let n = number::parse_memory(value.as_bytes())
-        .ok_or_else(|| "argument must be a memory value".to_owned())?;
+    let n = size(value.as_bytes()).ok_or_else(|| "argument must be a memory value".to_owned())?;
     between(n as i64, -1, i64::MAX).map(|n| n.to_string())
 }
 
 /// A memory size, or a percentage of `maxmemory`.
-pub(super) fn memory_or_percent(_: &str, value: &str) -> Result<String, String> {
+pub(super) fn memory_or_percent(_: &str, value: &str, size: ReadSize) -> Result<String, String> {
     let wrong = || "argument must be a memory or percent value".to_owned();
     let Some(percent) = value.strip_suffix('%') else {
-        let size = number::parse_memory(value.as_bytes()).ok_or_else(wrong)?;
+        let size = size(value.as_bytes()).ok_or_else(wrong)?;
         // A size that does not fit is negative, which is how the server stores a percentage.
         return Ok(match size as i64 {
             size @ 0.. => size.to_string(),
@@ -155,7 +160,11 @@ pub(super) fn memory_or_percent(_: &str, value: &str) -> Result<String, String> 
 }
 
 /// Classes of clients, each with a hard limit, a soft limit and seconds. Other classes keep theirs.
-pub(super) fn output_buffer_limit(current: &str, value: &str) -> Result<String, String> {
+pub(super) fn output_buffer_limit(
+    current: &str,
+    value: &str,
+    size: ReadSize,
+) -> Result<String, String> {
     const CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
     let mut limits: Vec<String> = current.split(' ').map(str::to_owned).collect();
     let words: Vec<&str> = value.split(' ').filter(|word| !word.is_empty()).collect();
@@ -168,8 +177,7 @@ pub(super) fn output_buffer_limit(current: &str, value: &str) -> Result<String, 
         let class = CLASSES.iter().position(|class| *class == name).ok_or_else(|| {
             "Invalid client class specified in buffer limit configuration.".to_owned()
         })?;
-        let sizes =
-            (number::parse_memory(group[1].as_bytes()), number::parse_memory(group[2].as_bytes()));
+        let sizes = (size(group[1].as_bytes()), size(group[2].as_bytes()));
         let seconds = number::parse_i64(group[3].as_bytes()).filter(|seconds| *seconds >= 0);
         let (Some(hard), Some(soft), Some(seconds)) = (sizes.0, sizes.1, seconds) else {
             let wrong =
@@ -274,6 +282,19 @@ fn name_without(refused: &[u8], value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
+/// Up to 45 bytes, which need not be an address.
+pub(super) fn announced_ip(_: &str, value: &str) -> Result<String, String> {
+    if value.len() > 45 {
+        return Err("cluster-announce-ip is too long".to_owned());
+    }
+    let valid =
+        |byte: u8| !byte.is_ascii() || byte.is_ascii_alphanumeric() || b"-./:_`".contains(&byte);
+    if !value.bytes().all(valid) {
+        return Err("cluster-announce-ip contains invalid character".to_owned());
+    }
+    Ok(value.to_owned())
+}
+
 pub(super) fn ipv4(_: &str, value: &str) -> Result<String, String> {
     let valid = value.is_empty() || value.parse::<std::net::Ipv4Addr>().is_ok();
     if valid { Ok(value.to_owned()) } else { Err("Invalid IPv4 address".to_owned()) }
@@ -283,6 +304,13 @@ pub(super) fn ipv6(_: &str, value: &str) -> Result<String, String> {
     let valid = value.is_empty() || value.parse::<std::net::Ipv6Addr>().is_ok();
     if valid { Ok(value.to_owned()) } else { Err("Invalid IPv6 address".to_owned()) }
 }
+
+/// The server has no RDMA.
+pub(super) fn no_rdma(_: &str, _: &str) -> Result<String, String> {
+    Err(NO_RDMA.to_owned())
+}
+
+pub(super) const NO_RDMA: &str = "No RDMA building support.";
 
 /// Only the locales that every system has.
 pub(super) fn locale(_: &str, value: &str) -> Result<String, String> {

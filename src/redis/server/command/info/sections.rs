@@ -456,6 +456,15 @@ pub(super) fn latencystats(server: &Server) -> Lines {
     ran.map(|(name, _)| line(format!("latency_percentiles_usec_{name}"), times.join(","))).collect()
 }
 
+pub(super) fn modules(server: &Server) -> Lines {
+    if !server.profile().lua.is_a_module {
+        return Vec::new();
+    }
+    let lua = "name=lua,ver=1,api=1,filters=0,usedby=[],using=[],\
+               options=[handle-repl-async-load|handle-atomic-slot-migration]";
+    vec![line("module", lua)]
+}
+
 pub(super) fn cluster(_: &Server) -> Lines {
     constant(&[("cluster_enabled", "0")])
 }
