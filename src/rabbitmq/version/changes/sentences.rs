@@ -29,11 +29,14 @@ pub(super) const FACTS: &[Fact<Profile>] = &[
     fact(
         |p| p.classic_counts_failures,
         "A dead letter that was rejected with `basic.reject` arrives as redelivered, and its count \
-         of failed deliveries (`x-delivery-count`) goes on in the queue of dead letters and back. \
-         Only a requeue compares it with the delivery limit: a loop through a retry queue that \
-         rejects without requeue goes on forever, but once the count is above the limit, the next \
-         requeue in a quorum queue, by `basic.nack` too, makes the message a dead letter \
-         (`delivery_limit`), which a retry queue with a TTL cannot return: it is lost there.",
+         of failed deliveries (`x-delivery-count`) goes on in the queue of dead letters and back.",
+    ),
+    fact(
+        |p| p.quorum.counts_failures_only,
+        "Only a requeue compares that count with the delivery limit. So a loop through a retry \
+         queue goes on forever if consumers reject without requeue. If they also requeue, the first \
+         requeue above the limit, by `basic.nack` too, makes a dead letter of the message \
+         (`delivery_limit`), which is lost if only a TTL would bring it back.",
     ),
     fact(
         |p| p.classic_confirms_on_write,

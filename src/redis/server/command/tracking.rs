@@ -96,8 +96,8 @@ impl<'a> Options<'a> {
     }
 
     /// Checks that no prefix begins with another. As in Redis, only an overlap of the first prefix
-    /// with another given one is refused; of a later one, the error is returned, which most versions
-    /// send before the reply.
+    /// with another given one is refused; of a later one, the error is returned, which most
+    /// versions send before the reply.
     fn check_prefixes(&self, now: Option<&Tracker>) -> Result<Option<CommandError>, CommandError> {
         let overlap = |one: &[u8], other: &[u8]| one.starts_with(other) || other.starts_with(one);
         let shown = |prefix: &[u8]| String::from_utf8_lossy(prefix).into_owned();
