@@ -110,6 +110,8 @@ mod sort;
 pub mod time;
 #[cfg(any(feature = "rabbitmq", feature = "redis"))]
 mod unknown_version;
+#[cfg(any(feature = "rabbitmq", feature = "redis"))]
+mod version_changes;
 
 pub use choice::{Choice, Choices, ParseTapeError, Site, Stream, Tape};
 pub use shutdown::Shutdown;

@@ -1,23 +1,66 @@
 //! Names of versions, and the error of a name that belongs to no version of a server.
 
-/// A name that belongs to no version of the server. The text lists those that do.
+/// A name that belongs to no version of the server. The text names the nearest one that is here, if
+/// the name has a number, and lists all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVersion {
     name: String,
+    nearest: Option<String>,
     known: String,
+    /// What else to know about names.
+    note: &'static str,
 }
 
 impl UnknownVersion {
-    pub(crate) fn new(name: &str, known: &[impl std::fmt::Display]) -> UnknownVersion {
+    pub(crate) fn new(
+        name: &str,
+        known: &[impl std::fmt::Display],
+        note: &'static str,
+    ) -> UnknownVersion {
         let known: Vec<String> = known.iter().map(ToString::to_string).collect();
-        UnknownVersion { name: name.to_owned(), known: known.join(", ") }
+        let nearest = nearest(&name.to_ascii_lowercase(), &known);
+        UnknownVersion { name: name.to_owned(), nearest, known: known.join(", "), note }
     }
 }
 
 impl std::fmt::Display for UnknownVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "there is no version {:?}: try one of {}", self.name, self.known)
+        write!(f, "there is no version {:?}: try ", self.name)?;
+        if let Some(nearest) = &self.nearest {
+            write!(f, "{nearest}, which is nearest, or another ")?;
+        }
+        write!(f, "one of {}{}", self.known, self.note)
     }
+}
+
+/// Returns the known version whose number is nearest to the one in a name, of the product that the
+/// name begins with, if any.
+fn nearest(name: &str, known: &[String]) -> Option<String> {
+    let (major, minor) = numbers(name)?;
+    let of_product = |known: &str| {
+        let (product, _) = known.split_once('-').unwrap_or_default();
+        !product.is_empty() && name.starts_with(product)
+    };
+    let names_product = known.iter().any(|known| of_product(known));
+    let candidates = known.iter().filter(|known| !names_product || of_product(known));
+    let distance = |known: &&String| {
+        let (its_major, its_minor) = numbers(known).unwrap_or_default();
+        // Of an older series the last one is nearest, of a newer one the first.
+        let minors = match its_major.cmp(&major) {
+            std::cmp::Ordering::Less => u32::MAX - its_minor,
+            std::cmp::Ordering::Equal => its_minor.abs_diff(minor),
+            std::cmp::Ordering::Greater => its_minor,
+        };
+        (its_major.abs_diff(major), minors)
+    };
+    candidates.min_by_key(distance).cloned()
+}
+
+/// Returns the first two numbers in a name; the second is 0 if there is none.
+fn numbers(name: &str) -> Option<(u32, u32)> {
+    let number = &name[name.find(|c: char| c.is_ascii_digit())?..];
+    let mut parts = number.split('.').map_while(|part| part.parse().ok());
+    Some((parts.next()?, parts.next().unwrap_or(0)))
 }
 
 impl std::error::Error for UnknownVersion {}

@@ -16,6 +16,7 @@ mod export;
 mod format;
 mod import;
 mod limits;
+mod object;
 mod value;
 
 pub use format::{Definitions, DefinitionsError};

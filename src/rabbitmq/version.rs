@@ -25,7 +25,7 @@ pub(crate) use facts::{ExistingVHosts, VHostTypes};
 /// | a queue that is neither durable nor exclusive | is declared | is declared | is refused: 541, unless [permitted](crate::rabbitmq::BrokerOptions::permit_deprecated) |
 /// | a confirm of a persistent message in a classic queue follows | the sync to disk | the write: a power loss may lose the message | as 4.0 |
 /// | delivery limit of a quorum queue that sets none | none | 20 | 20 |
-/// | deliveries that count for the limit | all | all | those that end with `basic.reject` or with their channel; `basic.nack` and `basic.recover` never count |
+/// | deliveries that count for the limit | all | all | those that end with `basic.reject`, with or without requeue, or with their channel; `basic.nack` and `basic.recover` never count, but a requeue by either, too, gives up a message whose count is above the limit |
 /// | a requeued message of a quorum queue without a limit | goes to the end | goes to the end | goes to the front |
 /// | priorities of a quorum queue | none | two classes, 2 : 1 | 32 levels, strict |
 /// | `basic.qos` with `global` | a limit of the channel | a limit of the channel | a limit of each consumer |
@@ -65,7 +65,7 @@ impl std::str::FromStr for Version {
         let number = number_of(&wanted, "rabbitmq").unwrap_or(&wanted);
         let found = newest(number, Version::ALL.iter().copied(), Version::number);
         let found = found.filter(|_| !wanted.is_empty());
-        found.ok_or_else(|| UnknownVersion::new(name, Version::ALL))
+        found.ok_or_else(|| UnknownVersion::new(name, Version::ALL, ""))
     }
 }
 
@@ -109,37 +109,6 @@ impl Version {
     #[must_use]
     pub const fn max_message_size(self) -> usize {
         self.profile().max_message_size
-    }
-
-    /// The changes that applications meet with an upgrade to this version from the one before it
-    /// here, one sentence for each, the most surprising first.
-    ///
-    /// ```
-    /// use stunt_double::rabbitmq::Version;
-    ///
-    /// assert!(Version::V3_10.changes().is_empty());
-    /// let surprises = Version::V4_3.changes();
-    /// assert!(surprises[0].starts_with("A queue that is neither durable nor exclusive"));
-    /// ```
-    #[must_use]
-    pub const fn changes(self) -> &'static [&'static str] {
-        self.profile().changes
-    }
-
-    /// The changes that applications meet with an upgrade to this version from an older one: those
-    /// of each version in between, the oldest first, so that a later sentence may overrule an
-    /// earlier one. Empty if the other version is not older.
-    ///
-    /// ```
-    /// use stunt_double::rabbitmq::Version;
-    ///
-    /// let all = Version::V4_3.changes_since(Version::V3_10);
-    /// assert_eq!(all, [Version::V4_0.changes(), Version::V4_3.changes()].concat());
-    /// ```
-    #[must_use]
-    pub fn changes_since(self, older: Version) -> Vec<&'static str> {
-        let between = Version::ALL.iter().filter(|version| older < **version && **version <= self);
-        between.flat_map(|version| version.changes()).copied().collect()
     }
 
     /// The facts of this version.

@@ -130,6 +130,9 @@ impl std::fmt::Display for Version {
     }
 }
 
+/// What the error of an unknown name adds.
+const NOTE: &str = "; a number alone is one of Redis";
+
 /// Reads a name such as `redis-8.2` or `valkey-9.1`, in upper or lower case. Without a product, it
 /// is Redis. The number may be whole (`8.6.2`), or only its beginning: `8` is the newest Redis 8,
 /// `valkey` the newest Valkey.
@@ -148,6 +151,6 @@ impl std::str::FromStr for Version {
             let number = number_of(&wanted, "redis").unwrap_or(&wanted);
             newest(number, of("redis"), Version::number).filter(|_| !wanted.is_empty())
         };
-        found.ok_or_else(|| UnknownVersion::new(name, Version::ALL))
+        found.ok_or_else(|| UnknownVersion::new(name, Version::ALL, NOTE))
     }
 }

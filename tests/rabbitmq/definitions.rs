@@ -298,19 +298,28 @@ fn an_object_that_exists_and_differs_is_refused_by_name() {
 }
 
 #[test]
-fn a_transient_queue_is_imported_into_4_3_only_where_it_is_permitted() {
-    let options = BrokerOptions::default().with_version(Version::V4_3);
-    let permitted = options.clone().permit_deprecated(DeprecatedFeature::TransientNonexclQueues);
-    let text =
-        r#"{"queues": [{"name": "t", "vhost": "/", "durable": false, "auto_delete": false}]}"#;
-    let [denied, permitted] = [options, permitted].map(|options| {
-        let names = Stream::calm(Site::new("test.names"), 0);
-        import(&mut Broker::new(options, names), text).map_err(|error| error.to_string())
-    });
-    let denied = denied.unwrap_err();
-    let start = "queue 't' in vhost '/': INTERNAL_ERROR - Feature `transient_nonexcl_queues` is";
-    assert!(denied.starts_with(start), "{denied}");
-    assert_eq!(permitted, Ok(()));
+fn a_queue_is_imported_into_4_3_only_where_what_it_uses_is_permitted() {
+    let locator = r#""durable": true, "arguments": {"x-queue-master-locator": "min-masters"}"#;
+    let uses = [
+        (DeprecatedFeature::TransientNonexclQueues, r#""durable": false"#),
+        (DeprecatedFeature::QueueMasterLocator, locator),
+    ];
+    for (feature, what) in uses {
+        let options = BrokerOptions::default().with_version(Version::V4_3);
+        let permitted = options.clone().permit_deprecated(feature);
+        let text = format!(
+            r#"{{"queues": [{{"name": "t", "vhost": "/", "auto_delete": false, {what}}}]}}"#
+        );
+        let [denied, permitted] = [options, permitted].map(|options| {
+            let names = Stream::calm(Site::new("test.names"), 0);
+            import(&mut Broker::new(options, names), &text).map_err(|error| error.to_string())
+        });
+        let denied = denied.unwrap_err();
+        let name = feature.name();
+        let start = format!("queue 't' in vhost '/': INTERNAL_ERROR - Feature `{name}` is");
+        assert!(denied.starts_with(&start), "{denied}");
+        assert_eq!(permitted, Ok(()));
+    }
 }
 
 #[test]

@@ -341,6 +341,24 @@ fn a_version_is_found_by_its_name_its_number_or_its_beginning() {
     for name in ["", "9", "7.1", "8.6.1", "valkey-", "valkey9", "valkey-7", "redis-9.1"] {
         let error = name.parse::<Version>().unwrap_err().to_string();
         assert!(error.starts_with(&format!("there is no version {name:?}: try")), "{error}");
+        assert!(error.ends_with(", valkey-9.1; a number alone is one of Redis"), "{error}");
+    }
+    let nearest = [
+        ("8.1", "valkey-8.1"),
+        ("9.1", "valkey-9.1"),
+        ("Valkey9.1", "valkey-9.1"),
+        ("v8.6", "redis-8.6"),
+        ("redis:8.6", "redis-8.6"),
+        ("8.6.1", "redis-8.6"),
+        ("8.3", "redis-8.2"),
+        ("6.2", "redis-7.0"),
+        ("redis-9.1", "redis-8.6"),
+        ("valkey-7.2", "valkey-8.0"),
+    ];
+    for (name, nearest) in nearest {
+        let error = name.parse::<Version>().unwrap_err().to_string();
+        let expected = format!("there is no version {name:?}: try {nearest}, which is nearest, or");
+        assert!(error.starts_with(&expected), "{error}");
     }
 }
 
@@ -353,8 +371,13 @@ fn a_move_between_any_two_versions_says_what_changes() {
     // Entries that came and went in between are not mentioned.
     assert!(has(Version::Redis7_4, Version::Redis7_2, "never had an entry"));
     assert!(!has(Version::Redis8_0, Version::Redis7_2, "never had an entry"));
-    assert!(has(Version::Valkey8_0, Version::Redis7_4, "No longer: Fields of hashes"));
-    assert!(!has(Version::Valkey9_1, Version::Redis7_4, "No longer: Fields of hashes"));
+    // What only the other version does is told with the version that brought it.
+    let undone = "As before Redis 7.4, which brought: \"Fields of hashes may have";
+    assert!(has(Version::Valkey8_0, Version::Redis7_4, undone));
+    assert!(has(Version::Valkey8_0, Version::Redis8_6, undone));
+    assert!(!has(Version::Valkey9_1, Version::Redis7_4, "Fields of hashes"));
+    let undone = "As before Valkey 9.1, which brought: \"`SHUTDOWN` takes";
+    assert!(has(Version::Redis8_6, Version::Valkey9_1, undone));
     for version in Version::ALL {
         assert!(version.changes_since(*version).is_empty());
         let Some(before) = version.before() else { continue };

@@ -2,7 +2,8 @@
 //!
 //! A channel arms one timer, for its oldest delivery. When the timer fires and the oldest delivery
 //! is a younger one by now, the channel arms it again. Since RabbitMQ 4 a queue may have a time-out
-//! of its own, so every delivery is looked at.
+//! of its own, so the channel is closed if its oldest delivery has been held longer than the queue
+//! of that delivery allows, whatever the others' queues allow.
 //!
 //! Since 4.3 only quorum queues watch. A consumer that holds a delivery too long is cancelled: the
 //! message returns to its queue, and the consumer gets nothing until it has settled the delivery
@@ -25,6 +26,9 @@ use crate::rabbitmq::protocol::method::Event;
 use crate::rabbitmq::queue::kind::Kind;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// How often the server looks at the deliveries of a channel.
+const TICK: Duration = Duration::from_secs(60);
 
 impl Broker {
     /// Closes a channel that has held a delivery for too long, or cancels its consumer.
@@ -69,21 +73,31 @@ impl Broker {
     }
 
     /// Returns the overdue deliveries of a channel with their time-outs, and when the next is due.
+    /// Where a channel is closed for it, only its oldest delivery counts, and the others wait for a
+    /// tick at which they are the oldest.
     fn overdue(&self, now: Instant, key: ChannelKey) -> (Vec<(u64, Duration)>, Option<Instant>) {
         let (mut overdue, mut next) = (Vec::new(), None::<Instant>);
         let Some(channel) = self.channels.get(key) else { return (overdue, next) };
-        for (tag, unacked) in channel.unacked.iter() {
+        let only_oldest = !self.profile().times_out_in_quorum_queues_only;
+        for (place, (tag, unacked)) in channel.unacked.iter().enumerate() {
             let (Some(timeout), Some(since)) =
                 (self.timeout_of(unacked), channel.unacked.time_of(tag))
             else {
+                // The others never become the oldest by a time-out.
+                if only_oldest && place == 0 {
+                    break;
+                }
                 continue;
             };
-            let due = since.saturating_add(timeout);
-            if due <= now {
-                overdue.push((tag, timeout));
-            } else {
-                next = Some(next.map_or(due, |next| next.min(due)));
-            }
+            let due = match since.saturating_add(timeout) {
+                due if due > now => due,
+                _ if only_oldest && place > 0 => now.saturating_add(TICK),
+                _ => {
+                    overdue.push((tag, timeout));
+                    continue;
+                }
+            };
+            next = Some(next.map_or(due, |next| next.min(due)));
         }
         (overdue, next)
     }

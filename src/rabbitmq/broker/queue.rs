@@ -118,12 +118,7 @@ impl Broker {
         let vhost_name = self.vhost(caller.vhost).name.clone();
         let rules = &self.profile().settings;
         let kind = check_arguments(&vhost_name, &name, &options.arguments, rules)?;
-        let locator = DeprecatedFeature::QueueMasterLocator;
-        if options.arguments.get("x-queue-master-locator").is_some()
-            && !self.options.permits(locator)
-        {
-            return Err(Fault::new(ReplyCode::InternalError, self.options.denial(locator)));
-        }
+        check_master_locator(&self.options, &options)?;
         if let Some(exchange) = options.arguments.get("x-dead-letter-exchange") {
             self.check_queue_access(caller, Access::Read, &name)?;
             let exchange = exchange.as_str().unwrap_or_default();
@@ -443,6 +438,18 @@ fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fa
 pub(crate) fn check_transient(broker: &BrokerOptions, options: &QueueOptions) -> Result<(), Fault> {
     let feature = DeprecatedFeature::TransientNonexclQueues;
     if options.durable || options.exclusive || broker.permits(feature) {
+        return Ok(());
+    }
+    Err(Fault::new(ReplyCode::InternalError, broker.denial(feature)))
+}
+
+/// Refuses a queue with a master locator where the configuration denies it.
+pub(crate) fn check_master_locator(
+    broker: &BrokerOptions,
+    options: &QueueOptions,
+) -> Result<(), Fault> {
+    let feature = DeprecatedFeature::QueueMasterLocator;
+    if options.arguments.get("x-queue-master-locator").is_none() || broker.permits(feature) {
         return Ok(());
     }
     Err(Fault::new(ReplyCode::InternalError, broker.denial(feature)))

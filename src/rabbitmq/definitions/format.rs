@@ -2,8 +2,9 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/definitions>; files of RabbitMQ 3.10.8.
 
+use super::object::{objects, optional_object, read_object};
 use crate::rabbitmq::admin::AdminError;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::str::FromStr;
@@ -33,6 +34,7 @@ use std::str::FromStr;
 /// # Ok::<(), stunt_double::rabbitmq::definitions::DefinitionsError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Definitions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rabbit_version: Option<String>,
@@ -54,32 +56,56 @@ pub struct Definitions {
     /// The settings of the vhost, in the file of a single vhost. No import reads them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
     pub(crate) metadata: Option<Metadata>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) default_queue_type: Option<String>,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub(crate) limits: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) users: Option<Vec<UserDefinition>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) vhosts: Option<Vec<VHostDefinition>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) permissions: Option<Vec<PermissionDefinition>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) topic_permissions: Option<Vec<TopicPermissionDefinition>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) parameters: Option<Vec<ParameterDefinition>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) global_parameters: Option<Vec<GlobalParameterDefinition>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) policies: Option<Vec<PolicyDefinition>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) queues: Option<Vec<QueueDefinition>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) exchanges: Option<Vec<ExchangeDefinition>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "objects")]
     pub(crate) bindings: Option<Vec<BindingDefinition>>,
+}
+
+impl Serialize for Definitions {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Definitions::serialize(self, to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Definitions {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Definitions, D::Error> {
+        struct Keys(Definitions);
+
+        impl<'de> Deserialize<'de> for Keys {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Keys, D::Error> {
+                Definitions::deserialize(from).map(Keys)
+            }
+        }
+
+        read_object(from).map(|Keys(definitions)| definitions)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,7 +130,11 @@ pub(crate) struct VHostDefinition {
     /// Written only. An import reads the parameter `vhost-limits` instead.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub(crate) limits: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
     pub(crate) metadata: Option<Metadata>,
     /// Description and tags of a vhost without metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -354,6 +384,38 @@ mod tests {
         let users = Definitions::from_json(text).unwrap().users.unwrap();
         assert_eq!(users[0].tags, ["administrator", "policymaker"]);
         assert_eq!(users[1].tags, [""; 0]);
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        let lists = [
+            "users",
+            "vhosts",
+            "permissions",
+            "topic_permissions",
+            "parameters",
+            "global_parameters",
+            "policies",
+            "queues",
+            "exchanges",
+            "bindings",
+        ];
+        let mut texts: Vec<String> = ["[]", r#"["9.9.9"]"#, r#"{"metadata": ["d"]}"#]
+            .map(String::from)
+            .into_iter()
+            .chain(lists.map(|list| format!(r#"{{"{list}": [["a", "b", "c", "d", "e"]]}}"#)))
+            .collect();
+        texts.push(r#"{"vhosts": [{"name": "v", "metadata": ["d"]}]}"#.to_owned());
+        for text in texts {
+            let error = Definitions::from_json(&text).unwrap_err().to_string();
+            assert!(
+                error.contains("invalid type: sequence, expected an object"),
+                "{text}: {error}"
+            );
+        }
+        let empty = lists.map(|list| format!(r#""{list}": []"#)).join(", ");
+        assert!(Definitions::from_json(&format!("{{{empty}}}")).is_ok());
+        assert!(Definitions::from_json(r#"{"users": null, "metadata": null}"#).is_ok());
     }
 
     #[test]

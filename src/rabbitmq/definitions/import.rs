@@ -14,11 +14,14 @@ use super::format::{
     Metadata, ParameterDefinition, PolicyDefinition, PolicyRule, QueueDefinition, UserDefinition,
     VHostDefinition,
 };
+use super::object::read_object;
 use super::{limits, value};
 use crate::Instant;
 use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::broker::queue::{check_properties_of_type, check_transient};
+use crate::rabbitmq::broker::queue::{
+    check_master_locator, check_properties_of_type, check_transient,
+};
 use crate::rabbitmq::exchange::{Binding, Destination, Kind};
 use crate::rabbitmq::key::VHostKey;
 use crate::rabbitmq::protocol::error::{Fault, exchange_in_vhost, queue_in_vhost};
@@ -51,8 +54,9 @@ impl Broker {
     ///
     /// [`DefinitionsError`] names the first object that cannot exist as defined. An existing
     /// exchange or queue that differs is an error; the real server silently keeps the old one. A
-    /// transient queue is an error where it is
-    /// [denied](crate::rabbitmq::DeprecatedFeature::TransientNonexclQueues); the real server
+    /// queue that the configuration denies is an error, such as a
+    /// [transient](crate::rabbitmq::DeprecatedFeature::TransientNonexclQueues) one or one with a
+    /// [master locator](crate::rabbitmq::DeprecatedFeature::QueueMasterLocator); the real server
     /// silently skips it, and fails at its first binding. Everything before the error stays
     /// imported.
     pub fn import_definitions(&mut self, now: Instant, definitions: &Definitions) -> Imported {
@@ -253,7 +257,7 @@ impl Broker {
                 self.set_vhost_limits(vhost, limits).map_err(admin(object))
             }
             "operator_policy" => {
-                let rule: Result<PolicyRule, _> = serde_json::from_value(value.clone());
+                let rule: Result<PolicyRule, _> = read_object(value.clone());
                 let rule = rule.map_err(|why| why.to_string()).map_err(refused(object))?;
                 let policy = policy_of(name, &rule).map_err(refused(object))?;
                 self.set_operator_policy(now, vhost, policy).map_err(admin(object))
@@ -341,6 +345,7 @@ impl Broker {
         let vhost_name = self.vhost(vhost).name.clone();
         let rules = &self.profile().settings;
         let kind = check_arguments(&vhost_name, name, &options.arguments, rules)?;
+        check_master_locator(&self.options, &options)?;
         check_transient(&self.options, &options)?;
         check_properties_of_type(&vhost_name, name, kind, &options)?;
         self.insert_queue(now, vhost, name.into(), options, NOBODY);

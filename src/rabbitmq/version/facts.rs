@@ -10,8 +10,6 @@ use super::DeprecatedFeature;
 #[derive(Debug)]
 pub(crate) struct Profile {
     pub(super) number: &'static str,
-    /// See [`Version::changes`](super::Version::changes).
-    pub(super) changes: &'static [&'static str],
     pub(super) max_message_size: usize,
     /// What `connection.start` says of the server, beside its version.
     pub(crate) server: Server,
@@ -84,7 +82,6 @@ pub(crate) struct Profile {
     /// Whether vhost `/` has the exchange `amq.rabbitmq.log`, to which nobody may publish.
     pub(crate) has_log_exchange: bool,
     /// The facts of definitions.
-    #[cfg(feature = "definitions")]
     pub(crate) definitions: Definitions,
 }
 
@@ -254,7 +251,6 @@ pub(crate) struct MasterLocator {
 }
 
 /// The facts of definitions files.
-#[cfg(feature = "definitions")]
 #[derive(Debug)]
 pub(crate) struct Definitions {
     /// Whether an export says what it has: a whole cluster or one vhost, and which. In that of one
@@ -277,7 +273,6 @@ pub(crate) struct Definitions {
 }
 
 /// Where an export has the default queue type of a vhost.
-#[cfg(feature = "definitions")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VHostTypes {
     /// In the vhost's metadata, if it was set.
@@ -289,7 +284,6 @@ pub(crate) enum VHostTypes {
 }
 
 /// The default queue type, after an import, of a vhost that existed before.
-#[cfg(feature = "definitions")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExistingVHosts {
     /// It stays as it was.

@@ -1,18 +1,14 @@
 //! The profile of each version. One says only how it differs from the one before.
 
 use super::DeprecatedFeature;
-use super::changes::{TO_4_0, TO_4_3};
 use super::facts::{
-    ChannelLimit, CommitWithoutQueue, MasterLocator, Priorities, Profile, Quorum, Server,
-    SettingRules, Streams, Texts,
+    ChannelLimit, CommitWithoutQueue, Definitions, ExistingVHosts, MasterLocator, Priorities,
+    Profile, Quorum, Server, SettingRules, Streams, Texts, VHostTypes,
 };
-#[cfg(feature = "definitions")]
-use super::facts::{Definitions, ExistingVHosts, VHostTypes};
 use crate::rabbitmq::protocol::limits::{FRAME_MIN, MAX_MESSAGE_SIZE};
 
 pub(super) const V3_10: Profile = Profile {
     number: "3.10.8",
-    changes: &[],
     max_message_size: MAX_MESSAGE_SIZE,
     server: Server {
         copyright: "Copyright (c) 2007-2022 VMware, Inc. or its affiliates.",
@@ -73,7 +69,6 @@ pub(super) const V3_10: Profile = Profile {
     has_local_random: false,
     has_modulus_hash: false,
     has_log_exchange: false,
-    #[cfg(feature = "definitions")]
     definitions: Definitions {
         describe_themselves: false,
         have_one_form: false,
@@ -113,7 +108,6 @@ pub(super) const V3_10: Profile = Profile {
 
 pub(super) const V4_0: Profile = Profile {
     number: "4.0.5",
-    changes: TO_4_0,
     max_message_size: 16_777_216,
     server: Server {
         copyright: "Copyright (c) 2007-2024 Broadcom Inc and/or its subsidiaries",
@@ -159,7 +153,6 @@ pub(super) const V4_0: Profile = Profile {
     },
     names_queue_types: true,
     has_local_random: true,
-    #[cfg(feature = "definitions")]
     definitions: Definitions {
         describe_themselves: true,
         vhost_types: VHostTypes::AlwaysBeside,
@@ -194,7 +187,6 @@ pub(super) const V4_0: Profile = Profile {
 
 pub(super) const V4_3: Profile = Profile {
     number: "4.3.6",
-    changes: TO_4_3,
     server: Server {
         copyright: "Copyright (c) 2007-2026 Broadcom Inc and/or its subsidiaries",
         platform: "Erlang/OTP 29.1.2",
@@ -233,7 +225,6 @@ pub(super) const V4_3: Profile = Profile {
     },
     has_modulus_hash: true,
     has_log_exchange: true,
-    #[cfg(feature = "definitions")]
     definitions: Definitions {
         have_one_form: true,
         vhost_types: VHostTypes::Always,

@@ -251,6 +251,7 @@ const SMALLEST_WINS: &[&str] = &[
     "max-in-memory-bytes",
     "delivery-limit",
     "max-age",
+    "consumer-timeout",
 ];
 
 /// Returns the effective value of a key, from an object's argument `x-key` and the policies that

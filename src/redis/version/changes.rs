@@ -10,26 +10,24 @@
 mod sentences;
 
 use super::{Profile, Version};
+use crate::version_changes::{self, Changing};
 use sentences::FACTS;
 
-/// A fact of a profile that users notice.
-struct Fact {
-    holds: fn(&Profile) -> bool,
-    /// The news where it begins to hold.
-    begins: &'static str,
-    /// The news where it no longer holds. Empty if it still holds wherever it was inherited.
-    ends: &'static str,
-}
+impl Changing for Version {
+    type Profile = Profile;
 
-impl Fact {
-    /// Returns the sentence about what changes from a version to another one. It is empty if the
-    /// fact ends there, and no version that descends from another has ended it.
-    fn news(&self, from: Version, to: Version) -> Option<&'static str> {
-        match ((self.holds)(from.profile()), (self.holds)(to.profile())) {
-            (false, true) => Some(self.begins),
-            (true, false) => Some(self.ends),
-            (true, true) | (false, false) => None,
-        }
+    fn facts(self) -> &'static Profile {
+        self.profile()
+    }
+
+    fn ancestor(self) -> Option<Version> {
+        self.before()
+    }
+
+    fn short_title(self) -> String {
+        let name = self.name();
+        let number = name.split_once('-').map_or(name, |(_, number)| number);
+        format!("{} {number}", self.profile().product.title)
     }
 }
 
@@ -62,14 +60,13 @@ impl Version {
     /// ```
     #[must_use]
     pub fn changes(self) -> Vec<&'static str> {
-        let Some(before) = self.before() else { return Vec::new() };
-        FACTS.iter().filter_map(|fact| fact.news(before, self)).collect()
+        version_changes::latest(FACTS, self)
     }
 
     /// The changes that applications meet with a move to this version from another one: an
     /// upgrade, a downgrade, or a change of product. This compares the two versions, so a change
-    /// that a later version took back is not among them. A sentence begins with `No longer:` if it
-    /// is about something that only the other version does.
+    /// that a later version took back is not among them. What only the other version does is told
+    /// with the sentence of the version that brought it: `As before Redis 7.4, which brought: "…"`.
     ///
     /// ```
     /// use stunt_double::redis::Version;
@@ -82,11 +79,7 @@ impl Version {
     /// ```
     #[must_use]
     pub fn changes_since(self, other: Version) -> Vec<String> {
-        let sentence = |fact: &Fact| match fact.news(other, self)? {
-            "" => Some(format!("No longer: {}", fact.begins)),
-            news => Some(news.to_owned()),
-        };
-        FACTS.iter().filter_map(sentence).collect()
+        version_changes::between(FACTS, other, self)
     }
 }
 

@@ -20,7 +20,8 @@ pub struct ConsumeOptions {
     /// Further arguments. `x-priority`: consumers with the highest priority are served first.
     /// `x-stream-offset`, for a stream, where the consumer begins: `first`, `last`, `next`, a
     /// number, a timestamp, or an age such as `1h`. `x-consumer-timeout`, for a quorum queue since
-    /// 4.3: the milliseconds for which this consumer may hold a delivery.
+    /// 4.3, where other queues refuse it: the milliseconds for which this consumer may hold a
+    /// delivery.
     pub arguments: FieldTable,
 }
 

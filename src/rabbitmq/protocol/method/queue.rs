@@ -30,7 +30,7 @@ pub struct QueueOptions {
     /// | `x-max-priority` | levels above 0, at most 255 | classic |
     /// | `x-single-active-consumer` | a boolean | classic, quorum |
     /// | `x-delivery-limit` | how often a message may be returned | quorum |
-    /// | `x-consumer-timeout` | milliseconds for which a consumer may hold a delivery | quorum, since 4.3 |
+    /// | `x-consumer-timeout` | milliseconds for which a consumer may hold a delivery | any in 4.0; since 4.3 quorum only, others refuse it |
     /// | `x-delayed-retry-type` | `all`, `failed`, `returned`: the messages that come back later | quorum, since 4.3 |
     /// | `x-delayed-retry-min`, `x-delayed-retry-max` | milliseconds before they do: see below | quorum, since 4.3 |
     /// | `x-max-age` | an age such as `7D` | stream |
@@ -50,7 +50,8 @@ pub struct QueueOptions {
     /// ([`ConsumeOptions`](crate::rabbitmq::ConsumeOptions)) goes before that of the queue, and
     /// that before [`BrokerOptions`](crate::rabbitmq::BrokerOptions::with_consumer_timeout). The
     /// queue cancels a consumer that is late, and takes its messages back. Since 4.0 a policy can
-    /// set `consumer-timeout`; in 4.0 it closes the channel, and classic queues have it, too.
+    /// set `consumer-timeout`. In 4.0 consumers cannot set their own; a time-out closes the
+    /// channel, and only its oldest delivery is looked at. 3.10 knows none of these settings.
     ///
     /// Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>.
     pub arguments: FieldTable,

@@ -1,14 +1,10 @@
 //! The sentences about the facts in which versions differ.
 
-use super::Fact;
 use crate::redis::version::{
     FieldSyntax, Hashes, Heading, Profile, Rdb, Sanitizing, SortNumbers, Streams, Versions, Waking,
     XreadLast,
 };
-
-const fn fact(holds: fn(&Profile) -> bool, begins: &'static str) -> Fact {
-    Fact { holds, begins, ends: "" }
-}
+use crate::version_changes::{Fact, fact};
 
 const VERSION_11: &str =
     "RDB files and the payloads of `DUMP` have the version 11: older servers refuse them.";
@@ -16,7 +12,7 @@ const VERSION_12: &str = "RDB files and the payloads of `DUMP` have the version 
 const VERSION_13: &str = "RDB files and the payloads of `DUMP` have the version 13: older servers and Valkey refuse them, unless it is Valkey 9.1 with `rdb-version-check relaxed`.";
 
 /// The facts, the most surprising first.
-pub(super) const FACTS: &[Fact] = &[
+pub(super) const FACTS: &[Fact<Profile>] = &[
     fact(
         |p| p.blocking == Waking::RunsAgain,
         "A blocked client that is woken runs its command again (`BLPOP`, `BZPOPMIN`, `XREADGROUP` and their kin): the \
