@@ -7,7 +7,7 @@ pub struct UnknownVersion {
     name: String,
     nearest: Option<String>,
     known: String,
-    /// What else to know about names.
+    /// The end of the text: more about names.
     note: &'static str,
 }
 

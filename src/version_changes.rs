@@ -1,5 +1,5 @@
-//! What changes from one version of a server to another, in words: a sentence for each fact in
-//! which their profiles differ.
+//! The changes from one version of a server to another, in words: a sentence for each fact in which
+//! their profiles differ.
 //!
 //! Invariant: a sentence belongs to a fact of the profiles, so whoever changes the fact changes the
 //! lists, and any two versions can be compared.

@@ -28,7 +28,7 @@ mod eviction;
 mod files;
 mod idle;
 mod lifecycle;
-pub(crate) mod limits;
+mod limits;
 mod options;
 mod outbox;
 mod pause;

@@ -130,7 +130,7 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// What the error of an unknown name adds.
+/// A note that the error of an unknown name ends with.
 const NOTE: &str = "; a number alone is one of Redis";
 
 /// Reads a name such as `redis-8.2` or `valkey-9.1`, in upper or lower case. Without a product, it

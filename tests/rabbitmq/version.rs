@@ -179,7 +179,7 @@ fn a_move_between_any_two_versions_says_what_changes() {
     let has = |to: Version, from: Version, what: &str| {
         to.changes_since(from).iter().any(|change| change.contains(what))
     };
-    // What came and went in between is not mentioned.
+    // A change that came and went in between is not mentioned.
     for what in ["from the last to the first", "two classes", "names the node"] {
         assert!(has(Version::V4_0, Version::V3_10, what), "{what}");
         assert!(!has(Version::V4_3, Version::V3_10, what), "{what}");

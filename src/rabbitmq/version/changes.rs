@@ -75,49 +75,14 @@ impl Version {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile_facts::facts_of;
-    use std::collections::BTreeSet;
+    use crate::profile_facts::{check_news, check_told};
 
     /// Facts without a sentence: nobody meets them with an upgrade, or they are the upgrade itself.
     const UNTOLD: [&str; 3] = ["number", "server.copyright", "server.platform"];
 
-    /// A fact is told of if a sentence asks for it by its name.
     #[test]
     fn every_fact_that_changes_is_told_of() {
-        let sentences = include_str!("changes/sentences.rs");
-        let words = |c: char| !(c.is_alphanumeric() || c == '_' || c == '.');
-        let named: BTreeSet<&str> = sentences.split(words).collect();
-        let is_named = |path: &str| {
-            let path = format!("p.{path}");
-            named.iter().any(|word| {
-                word.strip_prefix(path.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            })
-        };
-        let mut changed = BTreeSet::new();
-        for pair in Version::ALL.windows(2) {
-            let [before, after] = [pair[0], pair[1]].map(|version| facts_of(version.profile()));
-            assert!(before.keys().eq(after.keys()) && after.contains_key("quorum.priorities"));
-            let differ = after.into_iter().filter(|(fact, value)| before[fact] != *value);
-            changed.extend(differ.map(|(fact, _)| fact));
-        }
-        let mut wrong: BTreeSet<&str> = UNTOLD.into_iter().collect();
-        wrong.retain(|fact| !changed.contains(*fact));
-        for fact in &changed {
-            if is_named(fact) == UNTOLD.contains(&fact.as_str()) {
-                wrong.insert(fact);
-            }
-        }
-        assert!(wrong.is_empty(), "these are not told of, or not without reason: {wrong:#?}");
-    }
-
-    /// No sentence is about a fact that all versions share.
-    #[test]
-    fn every_sentence_is_news_somewhere() {
-        for fact in FACTS {
-            let told = Version::ALL.iter().any(|version| version.changes().contains(&fact.begins));
-            let ended = Version::ALL.iter().any(|version| version.changes().contains(&fact.ends));
-            assert!(told || ended, "{}", fact.begins);
-        }
+        check_told(Version::ALL, include_str!("changes/sentences.rs"), &UNTOLD, &[]);
+        check_news(Version::ALL, FACTS);
     }
 }

@@ -6,6 +6,8 @@ use crate::redis::reply::Reply;
 use crate::redis::value::{LongDouble, Sds, number};
 use crate::redis::version::Arguments;
 use crate::time::Instant;
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 use std::time::Duration;
 
@@ -238,4 +240,18 @@ pub(crate) fn scored(members: &[(Sds, f64)], with_scores: bool) -> Reply {
     } else {
         Reply::bulks(members.iter().map(|(member, _)| member))
     }
+}
+
+/// Returns each of these keys once, in their order.
+pub(crate) fn distinct<'a>(keys: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [u8]> {
+    /// So many are compared with each other in less time than it takes to hash them.
+    const FEW: usize = 8;
+    let mut seen: IndexSet<&[u8], FxBuildHasher> = IndexSet::default();
+    keys.iter().enumerate().filter_map(move |(at, key)| {
+        let is_new = match keys.len() {
+            ..=FEW => !keys[..at].contains(key),
+            _ => seen.insert(key),
+        };
+        is_new.then_some(*key)
+    })
 }

@@ -120,18 +120,18 @@ fn facts<S>(command: &Command<S>, sheet: &Sheet, profile: &Profile) -> Vec<(Repl
         Some((origin, lines)) => (origin, lines.filter_map(Line::read).collect()),
         None => ("", Vec::new()),
     };
-    let mut said = (command.summary, origin);
+    let (mut summary, mut origin) = (command.summary, origin);
     for line in &lines {
         match line {
-            Line::Summary(text) => said.0 = text,
-            Line::Origin(origin) => said.1 = origin,
+            Line::Summary(text) => summary = text,
+            Line::Origin(text) => origin = text,
             _ => {}
         }
     }
-    let (since, group) = said.1.split_once(' ').unwrap_or_default();
+    let (since, group) = origin.split_once(' ').unwrap_or_default();
     let mut fields = Vec::new();
     let mut add = |name: &str, value: Reply| fields.push((bulk(name), value));
-    add("summary", bulk(said.0));
+    add("summary", bulk(summary));
     add("since", bulk(since));
     add("group", bulk(group));
     let mut history = Vec::new();

@@ -17,6 +17,7 @@ use super::idle::IdleWaits;
 use super::propagate::Sent;
 use super::{Request, Server};
 use crate::invariant::ensure;
+use crate::redis::command::arguments::distinct;
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::{Args, Caller, Origin};
 use crate::redis::database::Database;
@@ -26,7 +27,7 @@ use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::redis::version::Waking;
 use crate::time::Instant;
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -56,20 +57,6 @@ pub(crate) struct Blocking {
     pub(super) idle_waits: IdleWaits,
     /// The deadline of the wait whose command runs again.
     again: Option<Option<Instant>>,
-}
-
-/// Returns each of these keys once, in their order.
-pub(super) fn distinct<'a>(keys: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [u8]> {
-    /// So many are compared with each other in less time than it takes to hash them.
-    const FEW: usize = 8;
-    let mut seen: IndexSet<&[u8], FxBuildHasher> = IndexSet::default();
-    keys.iter().enumerate().filter_map(move |(at, key)| {
-        let is_new = match keys.len() {
-            ..=FEW => !keys[..at].contains(key),
-            _ => seen.insert(key),
-        };
-        is_new.then_some(*key)
-    })
 }
 
 impl Blocking {

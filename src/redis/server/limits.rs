@@ -41,17 +41,24 @@ const CLIENT: usize = 1_800;
 const WATCH: usize = 56;
 const PATTERN: usize = 24;
 const QUEUED: usize = 24;
-pub(crate) const QUEUED_WORD: u32 = 8;
+const QUEUED_WORD: usize = 8;
 
 /// Returns the class of a client that uses this much memory.
 fn class(bytes: usize) -> u32 {
     (usize::BITS - bytes.leading_zeros()).clamp(CLASSES.0, CLASSES.1)
 }
 
+impl QueueSize {
+    /// Returns the memory of the words alone.
+    pub(crate) fn memory_of_words(self) -> usize {
+        self.bytes + QUEUED_WORD * self.words
+    }
+}
+
 impl Session {
     /// Returns the size of what was queued since `MULTI`, or is run by `EXEC`.
     pub(crate) fn queue_size(&self) -> Option<QueueSize> {
-        self.multi.as_ref().map(|multi| multi.size()).or(self.executing)
+        self.multi.as_ref().map(|multi| multi.size()).or(self.executing.as_deref().copied())
     }
 
     /// Returns the size of the requests that wait until the client is released.
@@ -69,9 +76,8 @@ impl Server {
         let queued = session.queue_size().unwrap_or_default();
         CLIENT
             + session.sent_ahead()
-            + queued.bytes as usize
-            + (QUEUED_WORD * queued.words) as usize
-            + QUEUED * queued.commands as usize
+            + queued.memory_of_words()
+            + QUEUED * queued.commands
             + WATCH * session.watches.len()
             + PATTERN * count(Kind::Pattern)
             + channels

@@ -34,20 +34,20 @@ pub(crate) struct Multi {
 /// The size of a transaction's queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct QueueSize {
-    pub(crate) commands: u32,
-    pub(crate) words: u32,
+    pub(crate) commands: usize,
+    pub(crate) words: usize,
     /// Bytes of all words.
-    pub(crate) bytes: u32,
+    pub(crate) bytes: usize,
 }
 
 impl Multi {
     pub(crate) fn size(&self) -> QueueSize {
-        let mut size = QueueSize { commands: self.queued.len() as u32, ..QueueSize::default() };
-        for (_, words) in &self.queued {
-            size.words += words.len() as u32;
-            size.bytes += words.iter().map(|word| word.len() as u32).sum::<u32>();
+        let words = || self.queued.iter().flat_map(|(_, words)| words);
+        QueueSize {
+            commands: self.queued.len(),
+            words: words().count(),
+            bytes: words().map(|word| word.len()).sum(),
         }
-        size
     }
 }
 
@@ -77,8 +77,8 @@ pub(crate) struct Session {
     /// It has logged in, or did not need to when it connected.
     pub(crate) authenticated: bool,
     pub(crate) multi: Option<Box<Multi>>,
-    /// What it had queued, while `EXEC` runs it.
-    pub(crate) executing: Option<QueueSize>,
+    /// The size of its queue, while `EXEC` runs the commands.
+    pub(crate) executing: Option<Box<QueueSize>>,
     /// It has used `WATCH` or `MULTI`, ever.
     pub(crate) has_queue: bool,
     pub(crate) watches: Vec<Watch>,

@@ -7,9 +7,9 @@
 //!
 //! Source: <https://redis.io/docs/manual/transactions/>, `multi.c`.
 
-use super::blocking::distinct;
 use super::command::Row;
 use super::{Request, Server, Watch};
+use crate::redis::command::arguments::distinct;
 use crate::redis::command::{Args, Caller, Origin};
 use crate::redis::database::Watched;
 use crate::redis::id::ClientId;
@@ -137,22 +137,19 @@ impl Server {
     /// Begins to watch keys for a client (`WATCH`).
     pub(crate) fn watch(&mut self, client: ClientId, database: usize, keys: &[&[u8]]) {
         let Some(session) = self.sessions.get_mut(&client) else { return };
-        let before = std::mem::take(&mut session.watches);
-        let here = before.iter().filter(|watch| watch.database == database);
+        let here = session.watches.iter().filter(|watch| watch.database == database);
         let here: Vec<&[u8]> =
             here.map(|watch| watch.key.as_slice()).chain(keys.iter().copied()).collect();
         let known = here.len() - keys.len();
+        let new: Vec<Sds> = distinct(&here).skip(known).map(Sds::new).collect();
         let db = &mut self.databases[database];
-        let mut new = Vec::new();
-        for key in distinct(&here).skip(known) {
-            let expired = db.is_expired_unnoticed(key);
-            let watched = db.observers.watched.entry(Sds::new(key)).or_default();
+        for key in new {
+            let expired = db.is_expired_unnoticed(&key);
+            let watched = db.observers.watched.entry(key.clone()).or_default();
             watched.watchers += 1;
             let Watched { version, expiries, .. } = *watched;
-            new.push(Watch { database, key: Sds::new(key), version, expiries, expired });
+            session.watches.push(Watch { database, key, version, expiries, expired });
         }
-        session.watches = before;
-        session.watches.extend(new);
     }
 
     /// Ends all watches of a client (`UNWATCH`).

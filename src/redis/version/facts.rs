@@ -335,7 +335,7 @@ pub(crate) struct Rdb {
     pub(crate) heading: Heading,
 }
 
-/// Which files may begin with `VALKEY`. All others begin with `REDIS`.
+/// The files that may begin with `VALKEY`. All others begin with `REDIS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heading {
     /// None.
@@ -427,7 +427,7 @@ pub(crate) struct Product {
     pub(crate) name: &'static str,
     /// The name, as people write it.
     pub(crate) title: &'static str,
-    /// What precedes the version number in the text of `LOLWUT`, where nothing is drawn.
+    /// The words before the version number in the text of `LOLWUT`, where nothing is drawn.
     pub(crate) lolwut: &'static str,
     /// `LOLWUT` draws fractals, unless another version is asked for.
     pub(crate) draws_fractals: bool,

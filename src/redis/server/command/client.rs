@@ -8,7 +8,6 @@ use crate::redis::command::flag::*;
 use crate::redis::command::{Answer, Args, Caller, Origin, flow, help, server, wrong_subcommand};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
-use crate::redis::server::limits::QUEUED_WORD;
 use crate::redis::server::pubsub::Kind;
 use crate::redis::server::session::Claims;
 use crate::redis::server::{ClientId, Pause, Replies, Server, Session};
@@ -169,12 +168,12 @@ pub(super) fn line(
     let profile = server.profile();
     let queued = session.queue_size();
     let stays = session.has_queue && profile.texts.queue_stays;
-    let multi = queued.map_or(if stays { 0 } else { -1 }, |queued| i64::from(queued.commands));
+    let multi = queued.map_or(if stays { 0 } else { -1 }, |queued| queued.commands as i64);
     let queued = queued.unwrap_or_default();
     let is_text = profile.memory.queues_are_text;
-    let queued_bytes = queued.bytes + if is_text { 0 } else { QUEUED_WORD * queued.words };
+    let queued_bytes = if is_text { queued.bytes } else { queued.memory_of_words() };
     let arguments = match session.executing {
-        Some(_) if is_text => queued.bytes as usize,
+        Some(_) if is_text => queued.bytes,
         Some(_) | None => request.iter().map(|word| word.len()).sum(),
     };
     let flags = flags(server, client, session);

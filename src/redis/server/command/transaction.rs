@@ -54,7 +54,7 @@ fn exec(server: &mut Server, caller: Caller, _args: Args<'_>) -> Flow {
     if broken {
         return Ok(Some(Reply::NilArray));
     }
-    server.session_mut(client).executing = Some(multi.size());
+    server.session_mut(client).executing = Some(Box::new(multi.size()));
     server.note_transaction(client, multi.queued.len());
     server.run_transaction(Exec::new(client, multi.queued));
     Ok(None)

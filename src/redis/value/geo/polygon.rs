@@ -43,7 +43,7 @@ pub(super) fn radius(vertices: &[Point], centre: Point) -> f64 {
 
 impl Point {
     /// Returns the mean of the directions of points, seen from the centre of the earth: from there
-    /// a polygon's distances count. Without a point it is that of no direction, the point 0, 0.
+    /// a polygon's distances count. The mean of no points is the point 0, 0.
     #[must_use]
     pub fn centroid(points: &[Point]) -> Point {
         let [mut x, mut y, mut z] = [0.0; 3];
