@@ -81,7 +81,7 @@ pub enum Reply {
     /// An integer of any size, as its digits.
     BigNumber(SmolStr),
     /// Text for people, with a format of three letters. In RESP2 a string.
-    Verbatim(SmolStr, Bytes),
+    Verbatim([u8; 3], Bytes),
     /// A message that no request asked for. In RESP2 an array.
     Push(Vec<Reply>),
     /// A reply with attributes. In RESP2 the reply alone.

@@ -212,7 +212,7 @@ impl Server {
             running: true,
             starts_at: None,
             exited: None,
-            outbox: Outbox::default(),
+            outbox: Outbox::new(options.version.profile()),
             released: VecDeque::new(),
             resumed: None,
             cron_paused: false,

@@ -190,40 +190,82 @@ fn some_requests_are_refused_while_replies_are_pending() {
 /// hide a large one.
 #[test]
 fn large_requests_are_noted_however_they_arrive() {
-    let long = "x".repeat(120);
-    let lines = [
-        "CONFIG SET commandlog-request-larger-than 100 commandlog-reply-larger-than 100".to_owned(),
-        "COMMANDLOG RESET large-request".to_owned(),
-        format!("SET {long} 1"),
-        format!("SET k {long}"),
-        "MULTI".to_owned(),
-        format!("GET {long}"),
-        "GET k".to_owned(),
-        "PING".to_owned(),
-        "EXEC".to_owned(),
-        format!("BLPOP {long}l 0"),
-        "COMMANDLOG LEN large-request".to_owned(),
-        "COMMANDLOG LEN large-reply".to_owned(),
-    ];
-    let bytes = lines.join("\r\n") + "\r\n";
-    let told = |pieces: usize| {
-        let options = ServerOptions::default().with_version(Version::Valkey8_1);
-        let random = Stream::seeded(1, Site::new("test.bytes"), 0);
-        let mut server = ByteServer::new(Server::new(options, random));
-        let mut told = BTreeMap::new();
-        server.connected(NOW, CLIENT, "one");
-        server.connected(NOW, 2, "two");
-        for piece in bytes.as_bytes().chunks(pieces) {
-            server.receive(NOW, CLIENT, piece);
+    // A short reply may be large for the lower limit, and is never for the higher one.
+    for limit in [100, 400] {
+        let long = "x".repeat(limit + 20);
+        let lines = [
+            format!(
+                "CONFIG SET commandlog-request-larger-than {limit} \
+                 commandlog-reply-larger-than {limit}"
+            ),
+            "COMMANDLOG RESET large-request".to_owned(),
+            format!("SET {long} 1"),
+            format!("SET k {long}"),
+            "MULTI".to_owned(),
+            format!("GET {long}"),
+            "GET k".to_owned(),
+            "PING".to_owned(),
+            "EXEC".to_owned(),
+            format!("BLPOP {long}l 0"),
+            "COMMANDLOG LEN large-request".to_owned(),
+            "COMMANDLOG LEN large-reply".to_owned(),
+        ];
+        let bytes = lines.join("\r\n") + "\r\n";
+        let told = |pieces: usize| {
+            let (mut server, mut told) = (of_valkey(), BTreeMap::new());
+            server.connected(NOW, CLIENT, "one");
+            server.connected(NOW, 2, "two");
+            for piece in bytes.as_bytes().chunks(pieces) {
+                server.receive(NOW, CLIENT, piece);
+            }
+            server.receive(NOW, 2, format!("RPUSH {long}l v\r\n").as_bytes());
+            drain(&mut server, &mut told);
+            let said = String::from_utf8(told.remove(&CLIENT).expect("there are replies").0);
+            said.expect("text").lines().rev().take(2).map(str::to_owned).collect::<Vec<_>>()
+        };
+        for pieces in [1, 7, 50, 130, bytes.len()] {
+            // Both `SET`, `RPUSH` and `BLPOP`; `GET k`, `PING` behind it, and `BLPOP`.
+            assert_eq!(told(pieces), [":3", ":4"], "limit {limit}, pieces of {pieces} bytes");
         }
-        server.receive(NOW, 2, format!("RPUSH {long}l v\r\n").as_bytes());
+    }
+}
+
+/// Each kind of reply is large from its limit on, whatever is plainly small otherwise.
+#[test]
+fn a_reply_is_large_from_its_limit_on() {
+    // Each with the length of its reply.
+    let requests = [
+        (format!("SET k {}", "v".repeat(500)), "+OK\r\n".len()),
+        ("GET k".to_owned(), "$500\r\n\r\n".len() + 500),
+        ("GETRANGE k 0 199".to_owned(), "$200\r\n\r\n".len() + 200),
+        ("STRLEN k".to_owned(), ":500\r\n".len()),
+        ("GET none".to_owned(), "$-1\r\n".len()),
+        ("MGET k none".to_owned(), "*2\r\n$500\r\n\r\n$-1\r\n".len() + 500),
+        ("NONE".to_owned(), 0),
+        ("LPUSH k v".to_owned(), 68),
+    ];
+    for limit in 1..600 {
+        let (mut server, mut told) = (of_valkey(), BTreeMap::new());
+        server.connected(NOW, CLIENT, "one");
+        let config = format!("CONFIG SET commandlog-reply-larger-than {limit}\r\n");
+        server.receive(NOW, CLIENT, config.as_bytes());
+        server.receive(NOW, CLIENT, b"COMMANDLOG RESET large-reply\r\n");
+        for (request, _) in &requests {
+            server.receive(NOW, CLIENT, format!("{request}\r\n").as_bytes());
+        }
+        server.receive(NOW, CLIENT, b"COMMANDLOG LEN large-reply\r\n");
         drain(&mut server, &mut told);
         let said = String::from_utf8(told.remove(&CLIENT).expect("there are replies").0);
-        let lines: Vec<_> = said.expect("text").lines().rev().take(2).map(str::to_owned).collect();
-        lines
-    };
-    for pieces in [1, 7, 50, 130, bytes.len()] {
-        // Both `SET`, `RPUSH` and `BLPOP`; `GET k`, `PING` behind it, and `BLPOP`.
-        assert_eq!(told(pieces), [":3", ":4"], "pieces of {pieces} bytes");
+        let noted = said.expect("text").lines().last().map(str::to_owned);
+        let large = requests.iter().filter(|(_, length)| *length >= limit).count();
+        // The reply to `COMMANDLOG RESET` is there when it is noted itself.
+        let large = large + usize::from("+OK\r\n".len() >= limit);
+        assert_eq!(noted, Some(format!(":{large}")), "limit {limit}");
     }
+}
+
+fn of_valkey() -> ByteServer {
+    let options = ServerOptions::default().with_version(Version::Valkey8_1);
+    let random = Stream::seeded(1, Site::new("test.bytes"), 0);
+    ByteServer::new(Server::new(options, random))
 }

@@ -4,12 +4,13 @@
 //! table has the rows of one version, with its amendments ([`AMENDMENTS`]): rows that are as they
 //! were are shared with all tables.
 
-use super::amendments::AMENDMENTS;
+use super::amendments::{AMENDMENTS, Change};
 use super::{Args, Command};
 use crate::redis::error::CommandError;
 use crate::redis::version::{Profile, Version};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 /// All commands by name.
 #[derive(Debug)]
@@ -33,18 +34,30 @@ fn shape(name: &[u8]) -> usize {
 /// Greatest length of a command's name.
 const LONGEST: usize = 32;
 
+/// The amendments of a version, by command.
+type Amendments = IndexMap<&'static str, SmallVec<[Change; 2]>, FxBuildHasher>;
+
+fn amendments_of(version: Version) -> Amendments {
+    let mut by_command = Amendments::default();
+    for amendment in AMENDMENTS.iter().filter(|amendment| amendment.versions.has(version)) {
+        by_command.entry(amendment.command).or_default().push(amendment.change);
+    }
+    by_command
+}
+
 /// Returns the row as it is in a version. An amended one lives as long as the program, which makes
 /// each once.
-fn amended<S>(row: &'static Command<S>, version: Version) -> &'static Command<S> {
-    let amendments = || {
-        let of_row = AMENDMENTS.iter().filter(|amendment| amendment.command == row.name);
-        of_row.filter(|amendment| amendment.versions.has(version))
-    };
+fn amended<S>(
+    row: &'static Command<S>,
+    version: Version,
+    amendments: &Amendments,
+) -> &'static Command<S> {
+    let changes = amendments.get(row.name).map_or(&[][..], SmallVec::as_slice);
     let all_exist = row.subcommands.iter().all(|sub| sub.versions.has(version));
     let kept = || row.subcommands.iter().filter(|sub| sub.versions.has(version));
-    let subcommands: Vec<_> = kept().map(|sub| amended(sub, version)).collect();
+    let subcommands: Vec<_> = kept().map(|sub| amended(sub, version, amendments)).collect();
     let same = kept().zip(&subcommands).all(|(old, new)| std::ptr::eq(old, *new));
-    if all_exist && same && amendments().next().is_none() {
+    if all_exist && same && changes.is_empty() {
         return row;
     }
     let mut new = *row;
@@ -52,8 +65,8 @@ fn amended<S>(row: &'static Command<S>, version: Version) -> &'static Command<S>
         let subcommands: Vec<Command<S>> = subcommands.into_iter().copied().collect();
         new.subcommands = subcommands.leak();
     }
-    for amendment in amendments() {
-        amendment.change.apply(&mut new);
+    for change in changes {
+        change.apply(&mut new);
     }
     Box::leak(Box::new(new))
 }
@@ -68,7 +81,8 @@ impl<S> Table<S> {
     ) -> Table<S> {
         let selected = |row: &&Command<S>| row.versions.has(version) && has(row.name);
         let rows = groups.iter().copied().flatten().filter(selected);
-        let rows: Vec<_> = rows.map(|row| amended(row, version)).collect();
+        let amendments = amendments_of(version);
+        let rows: Vec<_> = rows.map(|row| amended(row, version, &amendments)).collect();
         let mut by_shape = vec![None; SHAPES];
         for command in &rows {
             by_shape[shape(command.name.as_bytes())].get_or_insert(*command);

@@ -5,7 +5,7 @@
 
 use super::Database;
 use super::keyspace::{Entry, NEVER, Slot};
-use crate::redis::value::{StringEncoding, Value};
+use crate::redis::value::{StringEncoding, StringValue, Value};
 use crate::redis::version::{Embedding, Placed};
 
 impl Database {
@@ -26,8 +26,11 @@ impl Database {
     #[inline]
     pub(super) fn may_not_embed(&self, key: &[u8], value: &Value) -> bool {
         let rule = &self.profile.encodings.embedding;
+        let Value::String(string) = value else { return false };
+        // Both are short almost always, and so the length is not asked for.
         rule.beside_key
-            && matches!(value, Value::String(string) if !rule.always_embeds(key.len() + string.len()))
+            && !(string.is_short() && rule.always_embeds(key.len() + StringValue::SHORT))
+            && !rule.always_embeds(key.len() + string.len())
     }
 
     /// Decides whether a string is embedded beside its key.

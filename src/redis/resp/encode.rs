@@ -117,7 +117,7 @@ pub(crate) fn encode_with(reply: &Reply, protocol: Protocol, numbers: Numbers, o
         Reply::Boolean(yes) => integer(b':', i64::from(*yes), out),
         Reply::BigNumber(digits) if resp3 => line(b'(', digits.as_bytes(), out),
         Reply::BigNumber(digits) => bulk(digits.as_bytes(), out),
-        Reply::Verbatim(format, text) if resp3 => verbatim(format.as_bytes(), text, out),
+        Reply::Verbatim(format, text) if resp3 => verbatim(*format, text, out),
         Reply::Verbatim(_, text) => bulk(text, out),
     }
 }
@@ -164,10 +164,9 @@ pub(super) fn one_line(byte: &mut u8) {
     }
 }
 
-fn verbatim(format: &[u8], text: &[u8], out: &mut impl Out) {
+fn verbatim(format: [u8; 3], text: &[u8], out: &mut impl Out) {
     length(b'=', text.len() + 4, out);
-    let letters = format.iter().copied().chain(std::iter::repeat(b' '));
-    letters.take(3).for_each(|letter| out.push(letter));
+    out.extend_from_slice(&format);
     out.push(b':');
     out.extend_from_slice(text);
     out.extend_from_slice(b"\r\n");
@@ -213,12 +212,8 @@ mod tests {
             (Reply::Boolean(true), ":1\\r\\n", "#t\\r\\n"),
             (Reply::Boolean(false), ":0\\r\\n", "#f\\r\\n"),
             (Reply::BigNumber("12".into()), "$2\\r\\n12\\r\\n", "(12\\r\\n"),
-            (
-                Reply::Verbatim("toolong".into(), "a".into()),
-                "$1\\r\\na\\r\\n",
-                "=5\\r\\ntoo:a\\r\\n",
-            ),
-            (Reply::Verbatim("t".into(), "".into()), "$0\\r\\n\\r\\n", "=4\\r\\nt  :\\r\\n"),
+            (Reply::Verbatim(*b"txt", "a".into()), "$1\\r\\na\\r\\n", "=5\\r\\ntxt:a\\r\\n"),
+            (Reply::Verbatim(*b"mkd", "".into()), "$0\\r\\n\\r\\n", "=4\\r\\nmkd:\\r\\n"),
         ];
         for (reply, resp2, resp3) in table {
             assert_eq!(encoded(&reply, Protocol::Resp2), resp2);

@@ -229,7 +229,7 @@ impl ReplyParser {
         let reply = match (kind, string) {
             (b'!', error) => Reply::Error(ErrorReply(text(error))),
             (b'=', [a, b, c, b':', string @ ..]) => {
-                Reply::Verbatim(text(&[*a, *b, *c]), Bytes::copy_from_slice(string))
+                Reply::Verbatim([*a, *b, *c], Bytes::copy_from_slice(string))
             }
             (b'=', _) => return Err(MalformedReply::InvalidValue(b'=')),
             (_, string) => Reply::bulk(string),

@@ -74,7 +74,7 @@ fn to_lua(lua: &Lua, reply: &Reply) -> mlua::Result<Value> {
         Reply::Verbatim(format, text) => {
             let table = lua.create_table_with_capacity(0, 2)?;
             table.raw_set("string", string(lua, text)?)?;
-            table.raw_set("format", string(lua, format.as_bytes())?)?;
+            table.raw_set("format", string(lua, format)?)?;
             with_field(lua, "verbatim_string", Value::Table(table))?
         }
         Reply::Attributed(_, reply) => to_lua(lua, reply)?,
@@ -169,9 +169,11 @@ fn table_to_reply(table: &Table, protocol: Protocol, depth: usize) -> mlua::Resu
         && let Value::String(content) = verbatim.raw_get("string")?
     {
         // A format has exactly three letters.
-        let letters: String =
-            text(&format.as_bytes()).chars().chain(" ".repeat(3).chars()).take(3).collect();
-        return Ok(Reply::Verbatim(letters.into(), content.as_bytes().to_vec().into()));
+        let mut letters = [b' '; 3];
+        let given = format.as_bytes();
+        let until_nul = given.iter().take_while(|byte| **byte != 0);
+        letters.iter_mut().zip(until_nul).for_each(|(letter, byte)| *letter = *byte);
+        return Ok(Reply::Verbatim(letters, content.as_bytes().to_vec().into()));
     }
     if let Value::Table(map) = table.raw_get("map")? {
         must_have_order(&map)?;

@@ -69,7 +69,7 @@ impl Server {
             .and_then(|command| self.admit(client, command, args, (authenticated, in_multi)));
         match admitted {
             Ok(Some(command)) => {
-                self.tracking.current = Some(client);
+                self.outbox.begin(client);
                 self.run(client, command, args);
                 if self.sentinel.is_some() {
                     self.publish_sentinel_events();
@@ -78,7 +78,9 @@ impl Server {
                     self.send_effects_of(client, command);
                 }
                 self.send_invalidations();
-                self.tracking.current = None;
+                if self.outbox.end() {
+                    self.send_held(client);
+                }
             }
             Ok(None) => {}
             Err(error) => {
@@ -256,19 +258,12 @@ impl Server {
     }
 
     fn run(&mut self, client: ClientId, command: &'static Row, args: Args<'_>) {
-        let follow = self.profile().messages_follow_reply;
-        if follow {
-            self.outbox.hold(client);
-        }
         if let Some(reply) = self.call(client, Origin::Client, command, args) {
             if self.tracking.is_on && self.answers_after_flush(command, args) {
-                self.outbox.release();
+                self.outbox.end();
                 self.send_invalidations();
             }
             self.reply(client, reply);
-        }
-        if follow && self.outbox.release() {
-            self.send_held(client);
         }
     }
 
@@ -354,7 +349,7 @@ impl Server {
             self.watch_call((client, database, origin), command, args, takes_time);
         }
         if self.watchers.command_log.is_some() {
-            self.note_sizes((client, origin), command, args, reply.as_ref());
+            self.note_sizes((client, origin), command, args, &reply);
         }
         if self.story.is_some() {
             self.tell_command((client, database), command, args, reply.as_ref());

@@ -14,6 +14,7 @@
 
 use crate::redis::id::ClientId;
 use crate::redis::reply::{Protocol, Reply};
+use crate::redis::version::Profile;
 use std::collections::VecDeque;
 
 /// An output to a client.
@@ -63,8 +64,10 @@ struct Stage {
 pub(super) struct Outbox {
     queue: VecDeque<Output>,
     stage: Option<Stage>,
-    /// The client whose messages follow the reply of its running command, and the messages.
-    holds_for: Option<ClientId>,
+    /// The client whose request runs.
+    running: Option<ClientId>,
+    /// Messages to the running client follow its reply.
+    follows: bool,
     held: Vec<Reply>,
     /// Messages to the client are the replies of the command that runs.
     confirms: bool,
@@ -73,11 +76,15 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    pub(super) fn new(profile: &Profile) -> Outbox {
+        Outbox { follows: profile.messages_follow_reply, ..Outbox::default() }
+    }
+
     /// Drops everything that was not handed out.
     pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.stage = None;
-        self.holds_for = None;
+        self.running = None;
         self.held.clear();
         self.unwritten = None;
     }
@@ -101,7 +108,7 @@ impl Outbox {
     #[inline]
     pub(super) fn push(&mut self, client: ClientId, protocol: Protocol, items: Vec<Reply>) {
         let message = Reply::Push(items);
-        if self.holds_for == Some(client) && !self.confirms {
+        if self.follows && self.running == Some(client) && !self.confirms {
             self.held.push(message);
             return;
         }
@@ -134,10 +141,15 @@ impl Outbox {
         self.queue.retain(|output| !output.is_sent_to(client));
     }
 
-    /// Holds messages to this client back, until [`Outbox::release`].
+    /// Notes whose request runs, until [`Outbox::end`].
     #[inline]
-    pub(super) fn hold(&mut self, client: ClientId) {
-        self.holds_for = Some(client);
+    pub(super) fn begin(&mut self, client: ClientId) {
+        self.running = Some(client);
+    }
+
+    /// Returns the client whose request runs.
+    pub(super) fn running(&self) -> Option<ClientId> {
+        self.running
     }
 
     /// Notes whether messages to the client are the replies of the command that runs.
@@ -146,11 +158,11 @@ impl Outbox {
         self.confirms = confirms;
     }
 
-    /// Holds nothing back any more. Returns whether there is something that was held back, which is
-    /// to be sent.
+    /// Notes that a request is answered. Returns whether there are messages that were held back,
+    /// which are to be sent.
     #[inline]
-    pub(super) fn release(&mut self) -> bool {
-        self.holds_for = None;
+    pub(super) fn end(&mut self) -> bool {
+        self.running = None;
         !self.held.is_empty()
     }
 
@@ -171,7 +183,7 @@ impl Outbox {
 
     /// Returns whether the stage is closed.
     pub(super) fn is_settled(&self) -> bool {
-        self.stage.is_none() && self.holds_for.is_none() && self.held.is_empty()
+        self.stage.is_none() && self.running.is_none() && self.held.is_empty()
     }
 
     #[inline]

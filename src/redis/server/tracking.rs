@@ -95,8 +95,6 @@ pub(crate) struct Tracking {
     /// The clients that have read a key since it changed, each with its number, which no other
     /// client will have. One may track no longer, or again.
     readers: IndexMap<Sds, Vec<(ClientId, u64)>, FxBuildHasher>,
-    /// The client whose request runs.
-    pub(super) current: Option<ClientId>,
     /// Invalidations that are to be sent, in order: of a key, or of all keys.
     due: Vec<(ClientId, Option<Sds>)>,
     /// Keys that have changed in this step, and who changed them last.
@@ -145,7 +143,7 @@ impl Server {
             }
         }
         if !tracked {
-            self.tracking = Tracking { current: self.tracking.current, ..Tracking::default() };
+            self.tracking = Tracking::default();
         }
     }
 
@@ -223,7 +221,7 @@ impl Server {
         if !self.tracking.is_on {
             return;
         }
-        let by = self.tracking.current;
+        let by = self.outbox.running();
         let mut flushed = false;
         for index in 0..self.databases.len() {
             for modified in std::mem::take(&mut self.databases[index].observers.modified) {
@@ -252,7 +250,7 @@ impl Server {
     #[cold]
     pub(super) fn publish_with_invalidations(&mut self) {
         self.note_changes();
-        let current = self.tracking.current;
+        let current = self.outbox.running();
         let mut others = IndexMap::<Option<Sds>, Vec<ClientId>, FxBuildHasher>::default();
         for (client, key) in std::mem::take(&mut self.tracking.due) {
             if Some(client) == current {

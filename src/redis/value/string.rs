@@ -108,6 +108,15 @@ impl StringValue {
         }
     }
 
+    /// Length of the longest value that takes no memory of its own.
+    pub(crate) const SHORT: usize = INLINE;
+
+    /// Returns whether it is plain that the value is not longer than [`StringValue::SHORT`].
+    #[inline]
+    pub(crate) fn is_short(&self) -> bool {
+        matches!(self.0, Repr::Int { .. } | Repr::Inline { .. })
+    }
+
     /// Returns the bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {

@@ -242,7 +242,7 @@ fn later_fields(version: Version, session: &Session) -> (String, String, String)
 }
 
 fn verbatim(text: String) -> Reply {
-    Reply::Verbatim("txt".into(), text.into())
+    Reply::Verbatim(*b"txt", text.into())
 }
 
 fn client_info(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {

@@ -180,7 +180,7 @@ fn client_eviction(server: &mut Server, _: Args<'_>) -> Answer {
         format!("bucket {least:>10}{until}tot-mem: {bytes:>10}, clients: {clients}\n")
     };
     let text: String = classes.into_iter().enumerate().map(line).collect();
-    Ok(Reply::Verbatim("txt".into(), text.into()))
+    Ok(Reply::Verbatim(*b"txt", text.into()))
 }
 
 /// The server forgets with whom it shared its history.

@@ -100,5 +100,5 @@ fn info(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
             text.push_str(&format!("{name}:{value}\r\n"));
         }
     }
-    Ok(Reply::Verbatim("txt".into(), text.into()))
+    Ok(Reply::Verbatim(*b"txt", text.into()))
 }

@@ -75,7 +75,7 @@ pub(super) fn graph(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let all: Vec<(u64, u64)> = samples.samples.iter().copied().collect();
     let parts: Vec<String> = all.chunks(COLUMNS).map(|part| bars(part, (low, high), now)).collect();
     text += &parts.join("\n");
-    Ok(Reply::Verbatim("txt".into(), text.into()))
+    Ok(Reply::Verbatim(*b"txt", text.into()))
 }
 
 /// Returns the line of an event.
@@ -195,5 +195,5 @@ pub(super) fn doctor(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
         ("{micros}", &micros),
     ];
     let text = places.iter().fold(text, |text, (place, word)| text.replace(place, word));
-    Ok(Reply::Verbatim("txt".into(), text.into()))
+    Ok(Reply::Verbatim(*b"txt", text.into()))
 }

@@ -81,7 +81,7 @@ fn memory_doctor(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
         let title = server.profile().product.title;
         format!("{SAID_FIRST}{advice}{SAID_LAST}").replace("{title}", title)
     };
-    Ok(Reply::Verbatim("txt".into(), text.into()))
+    Ok(Reply::Verbatim(*b"txt", text.into()))
 }
 
 /// The real server computes ratios in single precision.
@@ -187,7 +187,7 @@ fn memory_stats(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
 /// The allocator is not modelled.
 fn memory_malloc_stats(_: &mut Server, _: Caller, _: Args<'_>) -> Answer {
     let text = "Stats not supported for the current allocator";
-    Ok(Reply::Verbatim("txt".into(), text.into()))
+    Ok(Reply::Verbatim(*b"txt", text.into()))
 }
 
 fn memory_purge(_: &mut Server, _: Caller, _: Args<'_>) -> Answer {

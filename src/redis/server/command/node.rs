@@ -145,5 +145,5 @@ fn lolwut(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let ver = product.lolwut;
     let (ver, space) = if is_drawn { (ver.trim_end(), " ") } else { (ver, "") };
     let text = format!("{ver}{space}{}\n", product.number);
-    Ok(Reply::Verbatim("txt".into(), text.into()))
+    Ok(Reply::Verbatim(*b"txt", text.into()))
 }

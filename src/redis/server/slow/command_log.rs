@@ -37,8 +37,10 @@ pub(crate) struct CommandLog {
     pub(crate) requests: SizeLog,
     pub(crate) replies: SizeLog,
     /// The client whose requests are read, if all its bytes that have arrived are too few for a
-    /// large one.
-    small_reader: Option<ClientId>,
+    /// large one, and short replies are small. Nobody once other commands run within a request.
+    small: Option<ClientId>,
+    /// A string of fewer bytes is a small reply. With 0, a short reply may be large.
+    small_bulk: usize,
     outer: Outer,
 }
 
@@ -52,18 +54,32 @@ struct Outer {
 }
 
 impl CommandLog {
-    /// Returns whether it is plain that a request is not large: almost all are small, and to count
-    /// the bytes of each would cost more than what many commands do.
+    /// Returns whether it is plain that neither a request nor its reply is large: almost all are
+    /// small, and to count the bytes of each would cost more than what many commands do.
     #[inline]
-    fn is_small(&self, client: ClientId, origin: Origin, args: Args<'_>) -> bool {
-        if origin != Origin::Client {
-            return false;
-        }
-        if self.small_reader == Some(client) {
-            return true;
-        }
+    fn are_small(
+        &self,
+        (client, origin): (ClientId, Origin),
+        args: Args<'_>,
+        reply: &Option<Reply>,
+    ) -> bool {
+        let is_reply_small = match reply {
+            Some(Reply::Bulk(bytes)) => bytes.len() < self.small_bulk,
+            // A text that is part of the program is short.
+            Some(Reply::Simple(text)) => !text.is_heap_allocated(),
+            Some(Reply::Integer(_)) => true,
+            other => has_no_text(other.as_ref()),
+        };
+        is_reply_small && (self.small == Some(client) || self.is_small(origin, args))
+    }
+
+    /// Returns whether it is plain by its words that a request is small, and that short replies
+    /// are.
+    #[inline(never)]
+    fn is_small(&self, origin: Origin, args: Args<'_>) -> bool {
         let words: usize = args.iter().map(|word| word.len()).sum();
-        words as u64 + (args.len() as u64 + 1) * FRAME < self.requests.limit.bytes
+        let request = words as u64 + (args.len() as u64 + 1) * FRAME;
+        origin == Origin::Client && request < self.requests.limit.bytes && self.small_bulk > 0
     }
 }
 
@@ -116,14 +132,14 @@ fn request_size(args: Args<'_>) -> u64 {
 /// More bytes than frame any word.
 const FRAME: u64 = 32;
 
-/// Returns a number of bytes that a short reply does not exceed, without the work of counting.
-fn at_most(reply: &Reply) -> u64 {
-    match reply {
-        Reply::Bulk(bytes) => bytes.len() as u64 + FRAME,
-        Reply::Simple(text) => text.len() as u64 + FRAME,
-        Reply::Integer(_) | Reply::Nil | Reply::NilArray | Reply::Boolean(_) => FRAME,
-        _ => u64::MAX,
-    }
+/// More bytes than a short reply has, or than frame any reply.
+const SHORT: usize = 256;
+
+/// Returns whether a reply is a number or the like. Apart from the replies of most calls, which are
+/// looked at without a call.
+#[inline(never)]
+fn has_no_text(reply: Option<&Reply>) -> bool {
+    matches!(reply, None | Some(Reply::Nil | Reply::NilArray | Reply::Boolean(_)))
 }
 
 /// Returns the bytes of a reply on the wire.
@@ -189,21 +205,24 @@ impl Server {
         if let Some(log) = &mut self.watchers.command_log {
             log.requests.limit = requests;
             log.replies.limit = replies;
-            log.small_reader = None;
+            log.small = None;
+            log.small_bulk =
+                usize::try_from(replies.bytes).unwrap_or(usize::MAX).saturating_sub(SHORT);
         }
     }
 
     /// Notes that so many bytes of a client have arrived, whose requests are read next.
     pub(in crate::redis) fn note_read(&mut self, client: ClientId, bytes: usize) {
         if let Some(log) = &mut self.watchers.command_log {
-            let is_small = (bytes as u64) < log.requests.limit.bytes;
-            log.small_reader = is_small.then_some(client);
+            let are_small = (bytes as u64) < log.requests.limit.bytes && log.small_bulk > 0;
+            log.small = are_small.then_some(client);
         }
     }
 
     /// Notes that `EXEC` begins to answer, with so many replies.
     pub(in crate::redis::server) fn note_transaction(&mut self, client: ClientId, replies: usize) {
         if let Some(log) = &mut self.watchers.command_log {
+            log.small = None;
             let said = numbered(replies as i64);
             log.outer = Outer { client: Some(client), request: request_size(&[b"EXEC"]), said };
         }
@@ -217,6 +236,7 @@ impl Server {
         args: Args<'_>,
     ) {
         if let Some(log) = &mut self.watchers.command_log {
+            log.small = None;
             if origin != Origin::Exec {
                 log.outer.request = request_size(args);
             }
@@ -225,17 +245,17 @@ impl Server {
     }
 
     /// Notes a request, and its reply, if they are large.
+    #[inline]
     pub(in crate::redis::server) fn note_sizes(
         &mut self,
         (client, origin): (ClientId, Origin),
         command: &Row,
         args: Args<'_>,
-        reply: Option<&Reply>,
+        reply: &Option<Reply>,
     ) {
         let Some(log) = &self.watchers.command_log else { return };
-        let is_reply_small = reply.is_none_or(|reply| at_most(reply) < log.replies.limit.bytes);
-        if !is_reply_small || !log.is_small(client, origin, args) {
-            self.note_if_large((client, origin), command, args, reply);
+        if !log.are_small((client, origin), args, reply) {
+            self.note_if_large((client, origin), command, args, reply.as_ref());
         }
     }
 

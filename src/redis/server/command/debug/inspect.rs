@@ -131,7 +131,7 @@ pub(super) fn htstats(server: &mut Server, args: Args<'_>) -> Answer {
     };
     let (keys, expiring) = (stats(database.len()), stats(database.expiring()));
     let text = format!("[Dictionary HT]\n{keys}[Expires HT]\n{expiring}");
-    Ok(Reply::Verbatim("txt".into(), text.into()))
+    Ok(Reply::Verbatim(*b"txt", text.into()))
 }
 
 /// `HTSTATS-KEY`: the hash table of a value that has one.
@@ -148,7 +148,7 @@ pub(super) fn htstats_key(db: &mut Database, args: Args<'_>) -> Answer {
             ));
         }
     };
-    Ok(Reply::Verbatim("txt".into(), table_stats(len, tables, is_full(args)).into()))
+    Ok(Reply::Verbatim(*b"txt", table_stats(len, tables, is_full(args)).into()))
 }
 
 /// Looks at the encoding of a value. What the real server prints, nobody who asks can see.

@@ -20,7 +20,7 @@ pub(super) fn protocol(server: &mut Server, caller: Caller, args: Args<'_>) -> F
         ("null", || Reply::Nil),
         ("true", || Reply::Boolean(true)),
         ("false", || Reply::Boolean(false)),
-        ("verbatim", || Reply::Verbatim("txt".into(), "This is a verbatim\nstring".into())),
+        ("verbatim", || Reply::Verbatim(*b"txt", "This is a verbatim\nstring".into())),
     ];
     if let Some((_, reply)) = kinds.iter().find(|(name, _)| is(args[2], name)) {
         return Ok(Some(reply()));
