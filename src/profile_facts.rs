@@ -48,6 +48,11 @@ pub(crate) fn check_news<V: Changing>(versions: &[V], facts: &[Fact<V::Profile>]
         let holds = |version: &V| (fact.holds)(version.facts());
         let is_news = versions.iter().any(holds) && !versions.iter().all(holds);
         assert!(is_news, "{}{}", fact.begins, fact.ends);
+        let ends_untold = |version: &V| {
+            let before = version.ancestor();
+            fact.ends.is_empty() && !holds(version) && before.is_some_and(|before| holds(&before))
+        };
+        assert!(!versions.iter().any(ends_untold), "it ends: {}", fact.begins);
     }
 }
 

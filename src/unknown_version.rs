@@ -59,7 +59,9 @@ fn nearest(name: &str, known: &[String]) -> Option<String> {
 /// Returns the first two numbers in a name; the second is 0 if there is none.
 fn numbers(name: &str) -> Option<(u32, u32)> {
     let number = &name[name.find(|c: char| c.is_ascii_digit())?..];
-    let mut parts = number.split('.').map_while(|part| part.parse().ok());
+    // A tag may follow: `8.2-alpine`, `4.3.0-rc1`.
+    let digits = |part: &str| part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+    let mut parts = number.split('.').map_while(|part| part[..digits(part)].parse().ok());
     Some((parts.next()?, parts.next().unwrap_or(0)))
 }
 

@@ -85,7 +85,7 @@ pub struct Limits {
     /// `proto-max-bulk-len`: greatest length of a string in bytes.
     pub string: u64,
     /// `rdb-version-check relaxed`, in versions that have it: RDB files and payloads of `DUMP` are
-    /// read whose version is later, or the other product's.
+    /// read whose version is later, and since Valkey 9.1 those of the other product.
     pub relaxed_rdb: bool,
 }
 

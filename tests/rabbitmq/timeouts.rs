@@ -1,5 +1,6 @@
 //! Consumer time-outs and delayed retries of quorum queues, above all when the broker restarts.
-//! The expectations were observed on a real RabbitMQ 4.3.6.
+//! The expectations were observed on a real RabbitMQ 4.3.6. The time-outs of queues in 4.0 are
+//! those of `evaluate_consumer_timeout` (`rabbit_channel.erl`, 4.0.5).
 
 use crate::support::*;
 use proptest::collection::vec;
@@ -398,4 +399,55 @@ proptest! {
         }
         run.check();
     }
+}
+
+/// A broker of 4.0 with a queue `plain`, and with `short`, which allows 60 seconds.
+fn server_of_4_0(timeout: Option<Duration>) -> Server {
+    let options = BrokerOptions::default().with_version(Version::V4_0);
+    let mut server = Server::with_options(options.with_consumer_timeout(timeout));
+    server.declare("plain");
+    let arguments = FieldTable::new().with("x-consumer-timeout", 60_000);
+    server.declare_with("short", QueueOptions { arguments, ..durable() });
+    server
+}
+
+fn is_closed(said: &[String]) -> bool {
+    said.iter().any(|line| line.contains("timed out. Timeout value used: 60000 ms"))
+}
+
+/// The oldest delivery has no time-out. The next one has, and becomes the oldest when it is long
+/// overdue.
+#[test]
+fn a_delivery_that_becomes_the_oldest_counts_from_its_own_beginning() {
+    let mut server = server_of_4_0(None);
+    server.publish("plain", "a");
+    server.publish("short", "b");
+    server.send(CH, get("plain"));
+    server.send(CH, get("short"));
+    assert!(server.wait(600 * SECOND).is_empty());
+    server.ack(CH, 1);
+    assert!(is_closed(&server.wait(60 * SECOND)), "within a tick");
+}
+
+#[test]
+fn a_delivery_of_a_deleted_queue_has_the_time_out_of_the_broker() {
+    let mut server = server_of_4_0(Some(90 * SECOND));
+    server.publish("short", "a");
+    server.send(CH, get("short"));
+    server.send(OTHER, delete("short", false, false));
+    assert!(server.wait(89 * SECOND).is_empty(), "not that of the queue any more");
+    let said = server.wait(SECOND);
+    assert!(said.iter().any(|line| line.contains("Timeout value used: 90000 ms")), "{said:?}");
+}
+
+#[test]
+fn a_delivery_that_a_rollback_returns_counts_from_its_own_beginning() {
+    let mut server = server_of_4_0(None);
+    server.publish("short", "a");
+    server.send(CH, Method::TxSelect);
+    server.send(CH, get("short"));
+    server.ack(CH, 1);
+    assert!(server.wait(100 * SECOND).is_empty());
+    server.send(CH, Method::TxRollback);
+    assert!(is_closed(&server.wait(60 * SECOND)));
 }

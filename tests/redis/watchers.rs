@@ -85,6 +85,103 @@ fn a_monitor_is_shown_the_commands_of_others_in_order() {
     rig.say(1, "PING");
 }
 
+/// Entries beyond the limit go with the next command, whatever it is; since 7.4 a limit of 0 turns
+/// the log off. The replies of the real servers.
+#[test]
+fn the_length_of_the_slow_log_is_limited_unless_it_is_off() {
+    let versions = [Version::Redis7_0, Version::Redis7_2, Version::Redis7_4, Version::Valkey8_0];
+    for (version, may_be_off) in versions.into_iter().zip([false, false, true, true]) {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.say(1, "CONFIG SET slowlog-log-slower-than 0");
+        rig.say(1, "SLOWLOG RESET");
+        rig.say(1, "PING");
+        rig.say(1, "PING");
+        rig.say(1, "CONFIG SET slowlog-max-len 0");
+        let kept = if may_be_off { "3" } else { "0" };
+        assert_eq!(rig.say(1, "SLOWLOG LEN"), kept, "{version:?}");
+        rig.say(1, "PING");
+        rig.say(1, "CONFIG SET slowlog-max-len 128 slowlog-log-slower-than 1000000");
+        assert_eq!(rig.say(1, "SLOWLOG LEN"), kept, "{version:?}");
+        rig.say(1, "CONFIG SET slowlog-log-slower-than 0");
+        rig.say(1, "PING");
+        let entries = rig.say(1, "SLOWLOG GET 1");
+        // Without a log, no number is used.
+        assert_eq!(entries.starts_with("[[5,"), may_be_off, "{version:?}: {entries}");
+        rig.say(1, "CONFIG SET slowlog-max-len 1 slowlog-log-slower-than -1");
+        assert_ne!(rig.say(1, "SLOWLOG LEN"), "1", "nothing is done while it is off");
+        rig.say(1, "CONFIG SET slowlog-log-slower-than 1000000");
+        assert_eq!(rig.say(1, "SLOWLOG LEN"), "1", "{version:?}");
+    }
+}
+
+/// Where a blocked command runs again, every end of it is noted.
+#[test]
+fn since_7_2_a_wait_in_vain_is_in_the_slow_log() {
+    for version in [Version::Redis7_2, Version::Redis8_6, Version::Valkey9_1] {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.say(2, "CONFIG SET slowlog-log-slower-than 0");
+        for request in ["BLPOP l 0.1", "WAIT 1 100", "XREAD BLOCK 100 STREAMS s $"] {
+            rig.say(2, "SLOWLOG RESET");
+            rig.send(1, request);
+            rig.pass_ms(200);
+            let name = request.split(' ').next().expect("a name");
+            let entries = rig.say(2, "SLOWLOG GET -1");
+            assert_eq!(entries.matches(name).count(), 1, "{version:?}: {entries}");
+        }
+    }
+}
+
+/// What the real Valkey 8.1.8 and 9.1.2 note: messages of a command to its own client are a part of
+/// its reply, an invalidation is none, and an unwanted reply neither.
+#[test]
+fn the_command_log_measures_what_a_command_tells_its_client() {
+    for version in [Version::Valkey8_1, Version::Valkey9_1] {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.say(1, "CONFIG SET commandlog-reply-larger-than 100");
+        rig.send(1, "HELLO 3");
+        let mut notes = |lines: &[&str], count: &str| {
+            rig.say(2, "COMMANDLOG RESET large-reply");
+            lines.iter().for_each(|line| rig.send(1, line));
+            rig.pass_ms(1_000);
+            rig.told(1);
+            assert_eq!(rig.say(2, "COMMANDLOG LEN large-reply"), count, "{version:?}: {lines:?}");
+            rig.say(2, "COMMANDLOG GET 1 large-reply")
+        };
+        notes(&["SUBSCRIBE ch"], "0");
+        let entry = notes(&["PUBLISH ch {v*200}"], "1");
+        assert!(entry.contains(", 237, [\"PUBLISH\""), "{entry}");
+        notes(&["CLIENT TRACKING ON BCAST", "SET {k*200} 1", "GET none"], "0");
+        notes(&["CLIENT REPLY OFF", "PUBLISH ch {v*200}", "CLIENT REPLY ON"], "1");
+        notes(&["SET k {v*200}", "CLIENT REPLY SKIP", "GET k"], "0");
+        notes(&["MULTI", "PUBLISH ch {v*90}", "PING", "PING", "EXEC"], "3");
+        notes(&["SUBSCRIBE a b c d e f g"], "1");
+        let entry = notes(&["CONFIG SET commandlog-request-larger-than 100"], "0");
+        assert_eq!(entry, "[]");
+        rig.say(2, "COMMANDLOG RESET large-request");
+        rig.send(1, "BLPOP {k*200} 0.1");
+        rig.pass_ms(200);
+        let entries = rig.say(2, "COMMANDLOG GET -1 large-request");
+        assert_eq!(entries.matches("BLPOP").count(), 1, "{version:?}: {entries}");
+    }
+}
+
+#[test]
+fn the_command_log_of_no_entries_is_off_and_a_lower_limit_holds_at_once() {
+    let mut rig = Rig::with(ServerOptions::default().with_version(Version::Valkey9_1));
+    rig.say(1, "CONFIG SET commandlog-reply-larger-than 100");
+    rig.say(1, "SET k {v*200}");
+    (0..3).for_each(|_| drop(rig.say(1, "GET k")));
+    rig.say(1, "CONFIG SET commandlog-large-reply-max-len 1");
+    assert_eq!(rig.say(1, "COMMANDLOG LEN large-reply"), "1");
+    rig.say(1, "CONFIG SET commandlog-large-reply-max-len 0");
+    (0..3).for_each(|_| drop(rig.say(1, "GET k")));
+    assert_eq!(rig.say(1, "COMMANDLOG LEN large-reply"), "1");
+    rig.say(1, "CONFIG SET commandlog-large-reply-max-len 128");
+    rig.say(1, "GET k");
+    let entries = rig.say(1, "COMMANDLOG GET -1 large-reply");
+    assert!(entries.starts_with("[[3, ") && entries.contains("[2, "), "{entries}");
+}
+
 /// The replies of redis-server 7.0.15: a blocked command is in the slow log when it is served, or
 /// unblocked by another client, but not when its time is up; each of the errors is a failure.
 #[test]
@@ -182,4 +279,11 @@ fn the_doctor_of_valkey_makes_no_jokes() {
     ] {
         assert!(report.contains(text), "{text}: {report}");
     }
+}
+
+#[test]
+fn the_doctor_bears_any_threshold() {
+    let mut rig = Rig::new();
+    rig.say(1, "CONFIG SET latency-monitor-threshold 9223372036854775807");
+    assert!(rig.say(1, "LATENCY DOCTOR").contains("Dave"));
 }

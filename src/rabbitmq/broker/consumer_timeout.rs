@@ -2,8 +2,9 @@
 //!
 //! A channel arms one timer, for its oldest delivery. When the timer fires and the oldest delivery
 //! is a younger one by now, the channel arms it again. Since RabbitMQ 4 a queue may have a time-out
-//! of its own, so the channel is closed if its oldest delivery has been held longer than the queue
-//! of that delivery allows, whatever the others' queues allow.
+//! of its own. The channel is closed if its oldest delivery has been held longer than the queue of
+//! that delivery allows, whatever the others' queues allow; so it arms the timer for the delivery
+//! that is due first, and looks once a tick whether one that is overdue has become the oldest.
 //!
 //! Since 4.3 only quorum queues watch. A consumer that holds a delivery too long is cancelled: the
 //! message returns to its queue, and the consumer gets nothing until it has settled the delivery
@@ -12,7 +13,7 @@
 //! Source: <https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>, and the server's
 //! behaviour.
 
-use super::deliver::{first_waiting, own_timeout};
+use super::deliver::{first_waiting, own_timeout, watch_until};
 use super::settle::Return;
 use super::timer::Timer;
 use super::{Broker, Session};
@@ -57,6 +58,18 @@ impl Broker {
         self.cancel_late_consumers(now, key, overdue.iter().map(|(tag, _)| *tag).collect());
     }
 
+    /// Arms the timer of a channel whose deliveries have changed other than by a new one.
+    pub(super) fn watch_again(&mut self, now: Instant, key: ChannelKey) {
+        if !self.profile().settings.queues_have_timeouts {
+            return self.watch_deliveries(key);
+        }
+        let (overdue, next) = self.overdue(now, key);
+        let at = if overdue.is_empty() { next } else { Some(now) };
+        if let (Some(at), Some(channel)) = (at, self.channels.get_mut(key)) {
+            watch_until(at, key, channel, &mut self.timers);
+        }
+    }
+
     /// Returns the oldest delivery of a channel if it is overdue, or when it will be.
     fn oldest_overdue(
         &mut self,
@@ -83,10 +96,6 @@ impl Broker {
             let (Some(timeout), Some(since)) =
                 (self.timeout_of(unacked), channel.unacked.time_of(tag))
             else {
-                // The others never become the oldest by a time-out.
-                if only_oldest && place == 0 {
-                    break;
-                }
                 continue;
             };
             let due = match since.saturating_add(timeout) {
@@ -104,7 +113,11 @@ impl Broker {
 
     /// Returns how long a delivery may be unacknowledged.
     fn timeout_of(&self, unacked: &Unacked) -> Option<Duration> {
-        let queue = self.queues.get(unacked.queue)?;
+        let Some(queue) = self.queues.get(unacked.queue) else {
+            // What a deleted queue has given is watched by the channel, and not by a queue.
+            let by_channel = !self.profile().times_out_in_quorum_queues_only;
+            return self.options.consumer_timeout().filter(|_| by_channel);
+        };
         match &queue.cold.kind {
             kind if kind.has_released(&unacked.entry) => return None,
             Kind::Classic | Kind::Stream(_) if self.profile().times_out_in_quorum_queues_only => {

@@ -438,7 +438,12 @@ pub(super) fn own_timeout(
 }
 
 /// Arms the timer that checks a channel, if it would not fire by this moment anyway.
-fn watch_until(at: Instant, key: ChannelKey, channel: &mut Channel, timers: &mut Timers) {
+pub(super) fn watch_until(
+    at: Instant,
+    key: ChannelKey,
+    channel: &mut Channel,
+    timers: &mut Timers,
+) {
     if channel.timeout_armed.is_none_or(|armed| at < armed) {
         channel.timeout_armed = Some(at);
         timers.set(at, Timer::Channel(key));

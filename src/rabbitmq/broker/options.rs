@@ -41,9 +41,10 @@ impl BrokerOptions {
     /// Sets how long a delivery may be unacknowledged before its channel is closed with
     /// `PRECONDITION_FAILED` (`consumer_timeout`); `None` means forever. The server checks once a
     /// minute; this broker closes the channel exactly when the time is over. Since 4.0 a queue can
-    /// set its own with `x-consumer-timeout`. Since 4.3 only quorum queues have a time-out: they
-    /// cancel the consumer and take its messages back, and a consumer can set its own, too. The
-    /// default is 30 minutes.
+    /// set its own with `x-consumer-timeout`; a delivery that is overdue and becomes the oldest of
+    /// its channel closes it up to a minute later. Since 4.3 only quorum queues have a time-out:
+    /// they cancel the consumer and take its messages back, and a consumer can set its own, too.
+    /// The default is 30 minutes.
     ///
     /// Source: <https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>.
     #[must_use]

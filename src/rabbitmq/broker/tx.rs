@@ -226,7 +226,7 @@ impl Broker {
             for Pending { message, story, .. } in publishes {
                 broker.tell_of_held(story, &message, Fate::RolledBack);
             }
-            broker.watch_deliveries(caller.channel);
+            broker.watch_again(now, caller.channel);
             Ok(())
         })
     }

@@ -11,6 +11,7 @@ use crate::redis::database::glob;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use smol_str::SmolStr;
+use std::sync::OnceLock;
 
 /// What `HELP` says of each container, without the first line, which names the container, and the
 /// last two, which are about `HELP` itself.
@@ -358,7 +359,8 @@ pub(crate) fn help<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     let Some(container) = table.get(args[0]) else { return Err(CommandError::Syntax) };
     let name = container.name.to_uppercase();
     let first = format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-    let sheet = Sheet::read(HELP);
+    static SHEET: OnceLock<Sheet> = OnceLock::new();
+    let sheet = SHEET.get_or_init(|| Sheet::read(HELP));
     let own = sheet.of(container.name, table.profile().version);
     let own: Vec<&str> = own.map_or_else(Vec::new, |(_, lines)| lines.collect());
     let last = match table.profile().texts.help_is_imperative {

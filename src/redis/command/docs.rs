@@ -1,7 +1,7 @@
 //! `COMMAND DOCS`: what the server tells people about its commands.
 //!
 //! The facts are in `docs.txt`. A summary that it does not have is that of the row. The file is
-//! read when somebody asks, once for all commands that are asked for.
+//! read when somebody asks, once.
 //!
 //! Source: the replies of the real server of each version.
 
@@ -9,6 +9,7 @@ use super::sheet::Sheet;
 use super::{Args, Command, Table};
 use crate::redis::reply::Reply;
 use crate::redis::version::{Profile, Texts};
+use std::sync::OnceLock;
 
 const FACTS: &str = include_str!("docs.txt");
 
@@ -37,9 +38,14 @@ impl<'a> Line<'a> {
             "d" => Line::DeprecatedSince(rest),
             "r" => Line::ReplacedBy(rest),
             "h" => Line::History(rest),
-            dots => Line::Argument(dots.len(), rest),
+            dots if dots.bytes().all(|dot| dot == b'.') => Line::Argument(dots.len(), rest),
+            _ => return None,
         })
     }
+}
+
+fn line_of_file(line: &'static str) -> Line<'static> {
+    Line::read(line).expect("a line of the file begins with a letter or with dots")
 }
 
 fn bulk(text: &str) -> Reply {
@@ -117,7 +123,7 @@ fn about<S>(command: &Command<S>, sheet: &Sheet, profile: &Profile) -> (Reply, R
 fn facts<S>(command: &Command<S>, sheet: &Sheet, profile: &Profile) -> Vec<(Reply, Reply)> {
     let found = sheet.of(command.name, profile.version);
     let (origin, lines): (_, Vec<Line<'_>>) = match found {
-        Some((origin, lines)) => (origin, lines.filter_map(Line::read).collect()),
+        Some((origin, lines)) => (origin, lines.map(line_of_file).collect()),
         None => ("", Vec::new()),
     };
     let (mut summary, mut origin) = (command.summary, origin);
@@ -162,8 +168,9 @@ fn facts<S>(command: &Command<S>, sheet: &Sheet, profile: &Profile) -> Vec<(Repl
 
 /// Returns what is said about these commands, or about all. Names that are unknown are skipped.
 pub(super) fn docs<S>(table: &Table<S>, names: Args<'_>) -> Reply {
-    let sheet = Sheet::read(FACTS);
-    let about = |command| about(command, &sheet, table.profile());
+    static SHEET: OnceLock<Sheet> = OnceLock::new();
+    let sheet = SHEET.get_or_init(|| Sheet::read(FACTS));
+    let about = |command| about(command, sheet, table.profile());
     if names.is_empty() {
         return Reply::Map(table.iter().map(about).collect());
     }

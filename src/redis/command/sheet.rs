@@ -23,7 +23,9 @@ impl Sheet {
         while let Some(first) = lines.next() {
             let (name, words) = first.split_once(' ').unwrap_or((first, ""));
             let below = std::iter::from_fn(|| lines.next_if(|line| line.starts_with(' ')));
-            entries.insert(name, (words, below.map(|line| read_line(&line[1..])).collect()));
+            let lines = below.map(|line| read_line(&line[1..])).collect();
+            let former = entries.insert(name, (words, lines));
+            debug_assert!(former.is_none(), "a name comes once: {name}");
         }
         Sheet(entries)
     }
@@ -42,9 +44,8 @@ impl Sheet {
 
 /// Reads a line below a name.
 fn read_line(line: &'static str) -> (Versions, &'static str) {
-    let Some((terms, line)) = line.strip_prefix('{').and_then(|rest| rest.split_once("} ")) else {
-        return (Versions::ALL, line);
-    };
+    let Some(rest) = line.strip_prefix('{') else { return (Versions::ALL, line) };
+    let (terms, line) = rest.split_once("} ").expect("a line that begins with a brace closes it");
     (
         Versions::read(terms).expect("a file that is part of the program names versions that are"),
         line,

@@ -173,11 +173,17 @@ impl ByteServer {
     /// Runs a client's complete requests until it is held up, and leaves its last `leave` bytes
     /// unparsed.
     fn go_on(&mut self, now: Instant, client: ClientId, leave: usize) {
+        let buffered = self.connections.get(&client).map_or(0, |by| by.parser.buffered());
+        self.server.note_read(Some(client), buffered);
+        self.run_requests(now, client, leave);
+        self.server.note_read(None, 0);
+    }
+
+    fn run_requests(&mut self, now: Instant, client: ClientId, leave: usize) {
         let limit = self.server.query_buffer_limit();
         let Some(connection) = self.connections.get_mut(&client) else { return };
         connection.parser.set_query_buffer_limit(limit);
         connection.parser.set_max_bulk_len(self.server.max_bulk_len());
-        self.server.note_read(client, connection.parser.buffered());
         let looks_ahead = self.server.looks_ahead(client);
         // How many of the next requests it has looked at.
         let mut seen = 0_usize;

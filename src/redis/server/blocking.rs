@@ -414,11 +414,15 @@ impl Server {
         self.release_blocked(client, error.unwrap_or(in_vain), true, true)
     }
 
-    /// Ends a client's wait because its time is up, which the slow log never notes. Returns whether
-    /// it was blocked.
+    /// Ends a client's wait because its time is up. Returns whether it was blocked.
     pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
         let Some(in_vain) = self.in_vain(client) else { return false };
-        self.release_blocked(client, in_vain, false, false)
+        self.release_blocked(client, in_vain, false, self.notes_every_end())
+    }
+
+    /// Returns whether the slow log notes also waits that end by time, or with enough replicas.
+    pub(super) fn notes_every_end(&self) -> bool {
+        self.profile().blocking == Waking::RunsAgain
     }
 
     /// Replies to a client that waits no longer, and goes on with what it has sent since.
@@ -448,7 +452,7 @@ impl Server {
     }
 
     /// Ends a client's wait with this reply. `failed` counts it as a failure, and `logged` notes it
-    /// in the slow log. Returns whether the client was blocked.
+    /// in the slow log and in the log of sizes. Returns whether the client was blocked.
     pub(super) fn release_blocked(
         &mut self,
         client: ClientId,
@@ -466,8 +470,8 @@ impl Server {
         if let Some(session) = self.sessions.get(&client).filter(|_| failed) {
             self.stats.of(session.last_command).failed += 1;
         }
-        if logged && self.config.slow_log_threshold == 0 {
-            self.add_blocked_to_slow_log(client, &words);
+        if logged {
+            self.note_blocked(client, &words, &reply);
         }
         self.answer_released(client, reply);
         true

@@ -134,7 +134,9 @@ impl Server {
     /// Sends a reply before the one with which the running command of this client ends.
     pub(crate) fn reply_first(&mut self, client: ClientId, reply: Reply) {
         if let Some(session) = self.sessions.get(&client).filter(|s| s.wants_reply()) {
-            self.outbox.reply_first(client, session.protocol, reply);
+            let protocol = session.protocol;
+            self.note_told(client, &reply);
+            self.outbox.reply_first(client, protocol, reply);
         }
     }
 
@@ -154,7 +156,9 @@ impl Server {
             }
             let protocol = session.protocol;
             session.last_used = self.now;
-            self.outbox.push(client, protocol, items);
+            let message = Reply::Push(items);
+            self.note_told(client, &message);
+            self.outbox.push(client, protocol, message);
         }
     }
 

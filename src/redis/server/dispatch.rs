@@ -281,9 +281,11 @@ impl Server {
 
     #[cold]
     fn send_held(&mut self, client: ClientId) {
-        let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |s| s.protocol);
-        for message in self.outbox.take_held() {
-            self.outbox.reply(client, protocol, message);
+        self.forget_told();
+        let held = self.outbox.take_held();
+        let Some(session) = self.sessions.get(&client) else { return };
+        for message in held {
+            self.outbox.reply(client, session.protocol, message);
         }
     }
 
@@ -359,7 +361,7 @@ impl Server {
 
     /// Calls the function of a command's row.
     #[inline]
-    fn execute(
+    pub(super) fn execute(
         &mut self,
         caller: Caller,
         command: &'static Row,

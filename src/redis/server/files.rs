@@ -9,11 +9,12 @@
 
 use super::propagate::obeyed;
 use super::{Server, Session};
-use crate::redis::command::Origin;
+use crate::redis::command::{Caller, Origin};
 use crate::redis::database::calendar::calendar_ms;
 use crate::redis::database::{Database, keyspaces};
 use crate::redis::id::ClientId;
 use crate::redis::rdb::{AppendOnly, Next, RdbError, Snapshot, append_only_file_for, is_rdb};
+use crate::redis::reply::ErrorReply;
 use crate::redis::value::Sds;
 use crate::time::Instant;
 
@@ -222,8 +223,13 @@ impl Server {
         if command.accepts(words.len()) {
             let obeyed = obeyed(words);
             let words = obeyed.as_deref().unwrap_or(words);
-            let reply = self.call(LOADER, Origin::Operator, command, words);
-            self.stats.unexpected_errors += u64::from(reply.is_some_and(|reply| reply.is_error()));
+            // It is no call: no log and no counter of commands has it.
+            let database = self.sessions.get(&LOADER).map_or(0, |session| session.database);
+            let caller = Caller { client: LOADER, database, origin: Origin::Operator };
+            if let Err(error) = self.execute(caller, command, words) {
+                self.stats.failed(&ErrorReply::from(error));
+                self.stats.unexpected_errors += 1;
+            }
         }
         Ok(())
     }

@@ -42,6 +42,7 @@ impl Server {
         }
         self.observe_for_story();
         self.observe_role();
+        self.limit_slow_log();
         self.limit_sizes();
     }
 

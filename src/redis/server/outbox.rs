@@ -86,6 +86,7 @@ impl Outbox {
         self.stage = None;
         self.running = None;
         self.held.clear();
+        self.confirms = false;
         self.unwritten = None;
     }
 
@@ -106,8 +107,7 @@ impl Outbox {
 
     /// Sends a message that is not a reply.
     #[inline]
-    pub(super) fn push(&mut self, client: ClientId, protocol: Protocol, items: Vec<Reply>) {
-        let message = Reply::Push(items);
+    pub(super) fn push(&mut self, client: ClientId, protocol: Protocol, message: Reply) {
         if self.follows && self.running == Some(client) && !self.confirms {
             self.held.push(message);
             return;

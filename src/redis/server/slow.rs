@@ -248,13 +248,29 @@ impl Server {
         self.add_to_slow_log(pending.client, pending.command, &words, took);
     }
 
-    /// Notes that a blocked command has ended.
+    /// Notes that a blocked command has ended without another run.
     #[cold]
-    pub(super) fn add_blocked_to_slow_log(&mut self, client: ClientId, words: &[Sds]) {
+    pub(super) fn note_blocked(&mut self, client: ClientId, words: &[Sds], reply: &Reply) {
         let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
         if let Some(command) = self.table.named(&words) {
-            self.add_to_slow_log(client, command, &words, Duration::ZERO);
+            if self.config.slow_log_threshold == 0 {
+                self.add_to_slow_log(client, command, &words, Duration::ZERO);
+            }
+            self.note_if_large((client, Origin::Client), command, &words, Some(reply));
         }
+    }
+
+    /// Drops the entries beyond the limit: the server does after each command, unless the log is
+    /// off.
+    pub(super) fn limit_slow_log(&mut self) {
+        let most = usize::try_from(self.config.slow_log_length).unwrap_or(usize::MAX);
+        if self.config.slow_log_threshold >= 0 && !self.is_slow_log_off() {
+            self.watchers.slow_log.truncate(most);
+        }
+    }
+
+    fn is_slow_log_off(&self) -> bool {
+        self.config.slow_log_length == 0 && self.profile().slow_log_may_be_off
     }
 
     /// Returns an entry without its number and its measure.
@@ -280,6 +296,7 @@ impl Server {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let threshold = u64::try_from(self.config.slow_log_threshold);
         if threshold.is_ok_and(|threshold| micros >= threshold)
+            && !self.is_slow_log_off()
             && !command.has(flag::SKIP_SLOWLOG | flag::SKIP_COMMANDLOG)
         {
             let id = self.watchers.next_id;
@@ -287,8 +304,7 @@ impl Server {
             self.watchers.next_id += 1;
             self.watchers.slow_log.push_front(entry);
         }
-        let most = usize::try_from(self.config.slow_log_length).unwrap_or(usize::MAX);
-        self.watchers.slow_log.truncate(most);
+        self.limit_slow_log();
     }
 }
 

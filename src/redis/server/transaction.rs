@@ -89,6 +89,7 @@ impl Server {
         {
             let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
             if let Some(error) = self.denied_in_exec(client, command, &request) {
+                self.note_item(client, &error);
                 exec.replies.push(error);
                 continue;
             }

@@ -35,6 +35,8 @@ pub(crate) struct Profile {
     pub(crate) rewrites: Rewrites,
     /// Within a transaction that sleeps, keys are as old as when it began.
     pub(crate) time_stands_still: bool,
+    /// A slow log of no entries is off: it keeps those that it has.
+    pub(crate) slow_log_may_be_off: bool,
     /// The slow log is part of a log that also has large requests and replies.
     pub(crate) logs_sizes: bool,
     /// In that log the commands of scripts have their replies, not the script's request.
@@ -350,13 +352,18 @@ impl Rdb {
     /// The first version that Valkey does not share with Redis. Its files begin with another word.
     pub(crate) const FIRST_OF_VALKEY: u16 = 80;
 
-    /// Returns whether payloads of a version are read. If the check is relaxed, later ones are, and
-    /// those of the other product, which have known types of values for the most part.
+    /// Returns whether payloads of a version are read. If the check is relaxed, Valkey reads later
+    /// ones of its own, and from 9.1 on those of the other product.
     pub(crate) fn reads(self, version: u16, is_relaxed: bool) -> bool {
         let is_own = version >= Rdb::FIRST_OF_VALKEY;
         version <= self.common
             || is_own && version <= self.version
-            || is_relaxed && (is_own || self.heading == Heading::Own)
+            || is_relaxed
+                && match self.heading {
+                    Heading::Redis => false,
+                    Heading::Either => is_own,
+                    Heading::Own => true,
+                }
     }
 
     /// Returns whether files of a version are read that begin with `VALKEY`, or with `REDIS`.

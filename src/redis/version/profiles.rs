@@ -96,6 +96,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
         confirm_syncs: false,
     },
     time_stands_still: false,
+    slow_log_may_be_off: false,
     logs_sizes: false,
     logs_replies_to_scripts: false,
     scan: Scan { expires_first: false, expires_unmatched: false, counts_types: true },
@@ -192,6 +193,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
 
 pub(super) const REDIS_7_4: Profile = Profile {
     version: Version::Redis7_4,
+    slow_log_may_be_off: true,
     product: redis("7.4.1", "12.2.0"),
     lua: Lua { has_clock: true, levels_are_of_log: true, ..REDIS_7_2.lua },
     encodings: Encodings { hash_listpackex: true, ..REDIS_7_2.encodings },
@@ -277,6 +279,7 @@ pub(super) const REDIS_8_6: Profile = Profile {
 
 pub(super) const VALKEY_8_0: Profile = Profile {
     version: Version::Valkey8_0,
+    slow_log_may_be_off: true,
     product: valkey("8.0.1", "12.2.0"),
     lua: Lua { has_server: true, has_clock: true, levels_are_of_log: true, ..REDIS_7_2.lua },
     texts: Texts {

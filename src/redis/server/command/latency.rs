@@ -187,7 +187,7 @@ pub(super) fn doctor(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
         advise(server, &mut text, kinds);
     }
     let product = &profile.product;
-    let micros = (server.config.latency_threshold * 1_000).to_string();
+    let micros = server.config.latency_threshold.saturating_mul(1_000).to_string();
     let places = [
         ("{title}", product.title),
         ("{name}", product.name),

@@ -56,10 +56,21 @@ const FUNCTION: &[Row] = &[
     server("function|stats", 2, NOSCRIPT | ALLOW_BUSY, &["scripting"], &[], "Return information about the function currently running (name, description, duration)", Server::function_stats).tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
 ];
 
-/// `YES | SYNC | NO`. The debugger itself is not modelled: a session would stop at each line.
+/// `YES | SYNC | NO`, and since Valkey 9.1 the name of an engine. The debugger itself is not
+/// modelled: a session would stop at each line.
 fn script_debug(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     if caller.origin == Origin::Exec || server.outbox.has_pending(caller.client) {
         return Err(CommandError::text("ERR SCRIPT DEBUG must be called outside a pipeline"));
+    }
+    match &args[3..] {
+        [] => {}
+        [engine] if is(engine, "lua") => {}
+        [engine] => {
+            let name = String::from_utf8_lossy(engine);
+            let text = format!("ERR No scripting engine found with name '{name}' to enable debug");
+            return Err(CommandError::format(text));
+        }
+        [_, ..] => return Err(wrong_subcommand(args, "SCRIPT")),
     }
     if is(args[2], "no") {
         return Ok(Reply::OK);

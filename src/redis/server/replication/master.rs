@@ -216,7 +216,7 @@ impl Server {
                 _ => None,
             };
             if let Some(reply) = reply {
-                self.release_blocked(client, reply, false, false);
+                self.release_blocked(client, reply, false, self.notes_every_end());
             }
         }
     }

@@ -1,9 +1,11 @@
 //! The command log of Valkey: large requests and large replies. Its log of slow commands is the
 //! slow log (`slow`).
 //!
-//! A request is as large as its bytes on the wire, and so is a reply. Both are noted when the
-//! command has run, under the limits of that moment: a `CONFIG SET` that lowers a limit is noted
-//! itself. A call that has to wait is noted when it ends.
+//! A request is as large as its bytes on the wire, and so is a reply, with the messages that the
+//! command has sent to its own client: confirmations, or what it has published. An invalidation is
+//! no part of it, nor is a reply that the client does not want. Both are noted when the command has
+//! run, under the limits of that moment: a `CONFIG SET` that lowers a limit is noted itself. A call
+//! that has to wait is noted when it ends.
 //!
 //! The server counts the bytes of what a client has sent and been told, not those of each call. So
 //! the commands of a transaction have the request `EXEC`, and each has the reply up to there; and
@@ -42,6 +44,8 @@ pub(crate) struct CommandLog {
     /// A string of fewer bytes is a small reply. With 0, a short reply may be large.
     small_bulk: usize,
     outer: Outer,
+    /// Bytes of the messages that the running command has sent to its own client.
+    told: u64,
 }
 
 /// The request within which other commands run.
@@ -49,7 +53,7 @@ pub(crate) struct CommandLog {
 struct Outer {
     client: Option<ClientId>,
     request: u64,
-    /// Bytes of the reply that are made already.
+    /// Bytes of the replies that are made already.
     said: u64,
 }
 
@@ -68,7 +72,9 @@ impl CommandLog {
             // A text that is part of the program is short.
             Some(Reply::Simple(text)) => !text.is_heap_allocated(),
             Some(Reply::Integer(_)) => true,
-            other => has_no_text(other.as_ref()),
+            Some(other) => has_no_text(other),
+            // What the client was told instead is counted.
+            None => false,
         };
         is_reply_small && (self.small == Some(client) || self.is_small(origin, args))
     }
@@ -107,10 +113,22 @@ impl Limit {
 
 impl SizeLog {
     fn note(&mut self, size: u64, entry: SlowEntry) {
+        if self.limit.entries == 0 {
+            return;
+        }
         let id = self.next_id;
         self.next_id += 1;
         self.entries.push_front(SlowEntry { id, micros: size, ..entry });
         self.entries.truncate(self.limit.entries);
+    }
+
+    /// Sets the limit, and drops the entries beyond: the server does after each command, unless the
+    /// log is off.
+    fn set_limit(&mut self, limit: Limit) {
+        self.limit = limit;
+        if limit.bytes != Limit::NONE && limit.entries > 0 {
+            self.entries.truncate(limit.entries);
+        }
     }
 }
 
@@ -138,8 +156,8 @@ const SHORT: usize = 256;
 /// Returns whether a reply is a number or the like. Apart from the replies of most calls, which are
 /// looked at without a call.
 #[inline(never)]
-fn has_no_text(reply: Option<&Reply>) -> bool {
-    matches!(reply, None | Some(Reply::Nil | Reply::NilArray | Reply::Boolean(_)))
+fn has_no_text(reply: &Reply) -> bool {
+    matches!(reply, Reply::Nil | Reply::NilArray | Reply::Boolean(_))
 }
 
 /// Returns the bytes of a reply on the wire.
@@ -203,20 +221,53 @@ impl Server {
         let replies =
             self.size_limit("commandlog-reply-larger-than", "commandlog-large-reply-max-len");
         if let Some(log) = &mut self.watchers.command_log {
-            log.requests.limit = requests;
-            log.replies.limit = replies;
+            log.requests.set_limit(requests);
+            log.replies.set_limit(replies);
             log.small = None;
             log.small_bulk =
                 usize::try_from(replies.bytes).unwrap_or(usize::MAX).saturating_sub(SHORT);
         }
     }
 
-    /// Notes that so many bytes of a client have arrived, whose requests are read next.
-    pub(in crate::redis) fn note_read(&mut self, client: ClientId, bytes: usize) {
+    /// Notes that so many bytes of a client have arrived, whose requests are read next, or that no
+    /// more are read.
+    pub(in crate::redis) fn note_read(&mut self, client: Option<ClientId>, bytes: usize) {
         if let Some(log) = &mut self.watchers.command_log {
             let are_small = (bytes as u64) < log.requests.limit.bytes && log.small_bulk > 0;
-            log.small = are_small.then_some(client);
+            log.small = client.filter(|_| are_small);
         }
+    }
+
+    /// Notes a message to a client, which is part of the reply if a command sends it to its own.
+    #[cold]
+    pub(in crate::redis::server) fn note_told(&mut self, client: ClientId, message: &Reply) {
+        if self.watchers.command_log.is_some() && self.outbox.running() == Some(client) {
+            let size = self.size_for(client, message);
+            if let Some(log) = &mut self.watchers.command_log {
+                log.small = None;
+                log.told += size;
+            }
+        }
+    }
+
+    /// Notes that what the client of the last command is told from now on is no part of a reply.
+    pub(in crate::redis::server) fn forget_told(&mut self) {
+        if let Some(log) = &mut self.watchers.command_log {
+            log.told = 0;
+        }
+    }
+
+    /// Notes an item of a transaction's reply that no command has answered.
+    pub(in crate::redis::server) fn note_item(&mut self, client: ClientId, item: &Reply) {
+        let size = if self.wants_reply(client) { self.size_for(client, item) } else { 0 };
+        if let Some(log) = &mut self.watchers.command_log {
+            log.outer.said += size;
+        }
+    }
+
+    fn size_for(&self, client: ClientId, reply: &Reply) -> u64 {
+        let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |by| by.protocol);
+        reply_size(reply, protocol, self.profile().numbers)
     }
 
     /// Notes that `EXEC` begins to answer, with so many replies.
@@ -238,7 +289,7 @@ impl Server {
         if let Some(log) = &mut self.watchers.command_log {
             log.small = None;
             if origin != Origin::Exec {
-                log.outer.request = request_size(args);
+                (log.outer.request, log.outer.said) = (request_size(args), 0);
             }
             log.outer.client = Some(client);
         }
@@ -259,7 +310,7 @@ impl Server {
         }
     }
 
-    fn note_if_large(
+    pub(super) fn note_if_large(
         &mut self,
         (client, origin): (ClientId, Origin),
         command: &Row,
@@ -269,19 +320,20 @@ impl Server {
         if self.blocking.is_blocked(client) {
             return;
         }
-        let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |by| by.protocol);
-        let numbers = self.profile().numbers;
-        let own = reply.map_or(0, |reply| reply_size(reply, protocol, numbers));
+        let hears = origin == Origin::Script || self.wants_reply(client);
+        let own = reply.filter(|_| hears).map_or(0, |reply| self.size_for(client, reply));
         let by_reply = self.profile().logs_replies_to_scripts;
         let Some(log) = &mut self.watchers.command_log else { return };
         let (request, reply) = match origin {
-            Origin::Client | Origin::Operator => (request_size(args), own),
+            Origin::Client => (request_size(args), own + std::mem::take(&mut log.told)),
+            // A master is not answered.
+            Origin::Operator => (request_size(args), 0),
             Origin::Exec => {
-                log.outer.said += own;
+                log.outer.said += own + std::mem::take(&mut log.told);
                 (log.outer.request, log.outer.said)
             }
             Origin::Script if by_reply => (0, own),
-            Origin::Script => (log.outer.request, 0),
+            Origin::Script => (log.outer.request, log.outer.said + log.told),
         };
         let by = if origin == Origin::Script { log.outer.client } else { None };
         let large = (log.requests.limit.is_reached(request), log.replies.limit.is_reached(reply));

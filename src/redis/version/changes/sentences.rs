@@ -151,6 +151,11 @@ pub(super) const FACTS: &[Fact<Profile>] = &[
         "An approximate trim (`~`) with `DELREF` or `ACKED` trims exactly. Before, it trimmed nothing.",
     ),
     fact(
+        |p| p.slow_log_may_be_off,
+        "With `slowlog-max-len 0` the slow log is off: it keeps its entries, and slow commands take no numbers. Before, it \
+         was emptied.",
+    ),
+    fact(
         |p| p.logs_sizes,
         "The slow log is one of three command logs: the others have large requests and large replies.",
     ),
