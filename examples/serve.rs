@@ -4,9 +4,9 @@
 //! `cargo run --release --features loopback --example serve -- --redis 127.0.0.1:6380 --amqp
 //! 127.0.0.1:5673`
 //!
-//! Either may be left out. Port 0 lets the system choose one. `--redis-version` imitates another
-//! version, such as `8.2` or `valkey-9.1`, and so does `--amqp-version`: `4.3`. `--help` lists
-//! them, as does a command line without a server.
+//! Either may be left out, and so may the host. Port 0 lets the system choose one.
+//! `--redis-version` imitates another version, such as `8.2` or `valkey-9.1`, and so does
+//! `--amqp-version`: `4.3`. `--help` lists them, as does a command line without a server.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -71,8 +71,11 @@ impl Asked {
     }
 }
 
-/// Reads the port of an address, which must be on loopback.
+/// Reads a port, or an address, which must be on loopback.
 fn port(address: &str) -> Result<u16, String> {
+    if let Ok(port) = address.strip_prefix("localhost:").unwrap_or(address).parse() {
+        return Ok(port);
+    }
     let parsed = address.parse::<SocketAddrV4>();
     let parsed = parsed.map_err(|_| format!("'{address}' is not 127.0.0.1 with a port"))?;
     let is_loopback = *parsed.ip() == Ipv4Addr::LOCALHOST;

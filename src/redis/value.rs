@@ -49,7 +49,7 @@ pub use stream::{
     Entries, EntriesBack, Entry, Group, Pending, ProducerLimits, Producers, Redelivery, References,
     Stream, StreamCounters, StreamEntry, StreamId, StreamLimits, Trim, TrimTo,
 };
-pub(crate) use stream::{name_of_content, radix};
+pub(crate) use stream::{ReadCounting, name_of_content, radix};
 pub use string::{StringEncoding, StringValue};
 
 /// The sizes up to which a hash or a sorted set stays a `listpack`.

@@ -17,16 +17,29 @@ fn play(conversation: &Conversation, version: Version) -> Vec<String> {
     let options = ServerOptions::default().with_version(version);
     let mut server = ByteServer::new(Server::new(options, random));
     server.connected(Instant::ZERO, 1, "127.0.0.1:1");
+    let mut now = Instant::ZERO;
     conversation.play(|words| {
-        server.receive(Instant::ZERO, 1, &request(words));
-        let mut reply = Vec::new();
-        while let Some((_, output)) = server.poll_output() {
-            if let ByteOutput::Data(bytes) = output {
-                reply.extend(bytes);
-            }
+        server.receive(now, 1, &request(words));
+        let mut reply = told(&mut server);
+        // A request that waits is answered when its time is up.
+        while reply.is_empty()
+            && let Some(at) = server.poll_timeout()
+        {
+            now = now.max(at);
+            server.handle_timeout(now);
+            reply = told(&mut server);
         }
         reply
     })
+}
+
+fn told(server: &mut ByteServer) -> Vec<u8> {
+    let outputs = std::iter::from_fn(|| server.poll_output());
+    let data = outputs.filter_map(|(_, output)| match output {
+        ByteOutput::Data(bytes) => Some(bytes),
+        _ => None,
+    });
+    data.flatten().collect()
 }
 
 #[test]

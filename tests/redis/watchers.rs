@@ -287,3 +287,32 @@ fn the_doctor_bears_any_threshold() {
     rig.say(1, "CONFIG SET latency-monitor-threshold 9223372036854775807");
     assert!(rig.say(1, "LATENCY DOCTOR").contains("Dave"));
 }
+
+/// The replies of the real servers of all versions.
+#[test]
+fn a_monitor_sees_its_own_calls_after_their_replies_and_touches_no_keys() {
+    for version in [Version::Redis7_0, Version::Redis8_6, Version::Valkey9_1] {
+        let mut rig = Rig::with(ServerOptions::default().with_version(version));
+        rig.script(1, &[("MONITOR", "OK")]);
+        rig.send(1, "PING");
+        let told = rig.told(1);
+        assert_eq!((told[0].as_str(), told.len()), ("PONG", 2), "{told:?}");
+        assert!(told[1].ends_with("\"PING\""), "{told:?}");
+        for request in ["SET k v", "GET k", "PUBLISH ch m"] {
+            let told = rig.say(1, request);
+            assert_eq!(told, "!ERR Replica can't interact with the keyspace", "{request}");
+        }
+        rig.send(1, "RESET");
+        rig.told(1);
+        assert_eq!(rig.say(1, "GET k"), "nil");
+    }
+}
+
+#[test]
+fn no_number_of_databases_is_too_large_and_an_empty_password_is_none() {
+    let options = ServerOptions::default().with_databases(usize::MAX).with_password("");
+    let mut rig = Rig::with(options);
+    assert_eq!(rig.say(1, "SELECT 65535"), "OK");
+    assert_eq!(rig.say(1, "SELECT 65536"), "!ERR DB index is out of range");
+    assert_eq!(rig.say(1, "CONFIG GET requirepass"), "[\"requirepass\", \"\"]");
+}

@@ -41,6 +41,13 @@ fn pfmerge(db: &mut Database, args: Args<'_>) -> Answer {
 /// `(GETREG | DECODE | ENCODING | TODENSE) key`. The key is checked first.
 fn pfdebug(db: &mut Database, args: Args<'_>) -> Answer {
     let (what, key) = (args[1], args[2]);
+    if is(what, "simd") && db.profile.arguments.pfdebug_takes_simd {
+        return match (is(key, "on"), is(key, "off")) {
+            (true, _) => Ok(Reply::status("enabled")),
+            (_, true) => Ok(Reply::status("disabled")),
+            _ => Err(CommandError::text("ERR Argument must be ON or OFF")),
+        };
+    }
     let bytes = db.existing_hyperloglog(key)?;
     if is(what, "getreg") {
         db.pf_make_dense(key)?;

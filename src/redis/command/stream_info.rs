@@ -113,10 +113,13 @@ fn lag_of(stream: &Stream, group: &Group, groups: Groups) -> Option<i64> {
     let counters = stream.counters();
     let read_nothing = group.last_id() < counters.first_id;
     let is_whole = counters.max_deleted_id < counters.first_id;
+    if groups.lag_from_start && stream.is_empty() {
+        return Some(0);
+    }
     if groups.lag_from_start && read_nothing && is_whole && counters.entries_added > 0 {
         return i64::try_from(stream.len()).ok();
     }
-    stream.lag(group)
+    stream.lag_by(group, groups.counting())
 }
 
 /// Returns what both forms of `XINFO STREAM` begin with.

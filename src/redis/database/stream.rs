@@ -315,7 +315,13 @@ impl Database {
         entries_added: Option<u64>,
         max_deleted_id: Option<StreamId>,
     ) -> Result<(), CommandError> {
+        let minds_deleted = self.profile.streams.xsetid_minds_deleted;
         let stream = self.write::<Stream>(key)?.ok_or(CommandError::NoSuchKey)?;
+        if minds_deleted && last_id < stream.counters().max_deleted_id {
+            return Err(CommandError::text(
+                "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
+            ));
+        }
         if !stream.is_empty() {
             if last_id < stream.last_entry_id() {
                 return Err(CommandError::text(

@@ -251,7 +251,8 @@ impl Database {
     ) -> Result<Option<Delivery>, CommandError> {
         let now = self.now_ms();
         let XreadgroupOptions { count, no_ack, claim } = options;
-        let at_once = self.profile.groups.create_consumers_at_once;
+        let groups = &self.profile.groups;
+        let (at_once, counting) = (groups.create_consumers_at_once, groups.counting());
         let Some(stream) = self.read_mut::<Stream>(key)? else { return Ok(None) };
         let delivery = match read {
             GroupRead::PendingAfter(after) => stream.redeliver(group, consumer, after, count, now),
@@ -259,7 +260,7 @@ impl Database {
                 Some(min_idle) => {
                     stream.claim_and_deliver(group, consumer, (count, min_idle), no_ack, now)
                 }
-                None => stream.deliver(group, consumer, count, (no_ack, at_once), now),
+                None => stream.deliver_by(counting, group, consumer, count, (no_ack, at_once), now),
             },
         };
         if self.observers.feeds {
@@ -287,6 +288,7 @@ impl Database {
     ) -> Result<Option<Delivery>, CommandError> {
         let now = self.now_ms();
         let XreadgroupOptions { count, no_ack, .. } = options;
+        let counting = self.profile.groups.counting();
         let Some(stream) = self.write::<Stream>(key)? else { return Ok(None) };
         let last_id = stream.counters().last_id;
         let read = stream.group(group).map(Group::last_id).ok_or(CommandError::text(
@@ -295,7 +297,7 @@ impl Database {
         if last_id <= read {
             return Ok(None);
         }
-        let delivery = stream.deliver(group, consumer, count, (no_ack, true), now);
+        let delivery = stream.deliver_by(counting, group, consumer, count, (no_ack, true), now);
         self.consumer_added(key, delivery.as_ref().is_some_and(|delivery| delivery.new_consumer));
         Ok(delivery)
     }

@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::writer::Writer;
 use super::{RdbError, kind};
 use crate::redis::value::{
-    Group, Kind, ProducerLimits, Producers, Stream, StreamCounters, StreamId, Value,
+    Group, Kind, ProducerLimits, Producers, ReadCounting, Stream, StreamCounters, StreamId, Value,
 };
 use crate::redis::version::Streams;
 use std::collections::BTreeMap;
@@ -169,7 +169,7 @@ fn read_group(
     let entries_read = if of != kind::STREAM_LISTPACKS {
         Some(reader.length()? as i64).filter(|read| *read != UNKNOWN)
     } else {
-        counters.entries_up_to(last_id)
+        counters.entries_up_to(last_id, ReadCounting::default())
     };
     let mut group = Group::new(last_id, entries_read);
     let mut deliveries = Deliveries::new();

@@ -181,9 +181,10 @@ impl Server {
             return Err(error);
         }
         const KEYSPACE: u32 = flag::WRITE | flag::READONLY | flag::MAY_REPLICATE;
-        if self.replication.replicas.contains_key(&client)
-            && self.flags_of(command, args) & KEYSPACE != 0
-        {
+        // A client in `MONITOR` is a kind of replica.
+        let is_replica = self.replication.replicas.contains_key(&client)
+            || self.watchers.monitors.contains(&client);
+        if is_replica && self.flags_of(command, args) & KEYSPACE != 0 {
             return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
         }
         if self.must_wait(command, client, args) {

@@ -84,17 +84,17 @@ impl ServerOptions {
         self.version
     }
 
-    /// Sets the number of databases, at least 1.
+    /// Sets the number of databases, from 1 to 65,536.
     #[must_use]
     pub fn with_databases(mut self, databases: usize) -> ServerOptions {
-        self.databases = databases.max(1);
+        self.databases = databases.clamp(1, 1 << 16);
         self
     }
 
-    /// Requires clients to `AUTH` with this password (`requirepass`).
+    /// Requires clients to `AUTH` with this password (`requirepass`). An empty one is none.
     #[must_use]
     pub fn with_password(mut self, password: impl Into<Sds>) -> ServerOptions {
-        self.password = Some(password.into());
+        self.password = Some(password.into()).filter(|password: &Sds| !password.is_empty());
         self
     }
 

@@ -152,6 +152,11 @@ impl Outbox {
         self.running
     }
 
+    /// Holds a message to the running client back, until [`Outbox::end`].
+    pub(super) fn hold_back(&mut self, message: Reply) {
+        self.held.push(message);
+    }
+
     /// Notes whether messages to the client are the replies of the command that runs.
     #[inline]
     pub(super) fn confirms(&mut self, confirms: bool) {

@@ -192,7 +192,13 @@ impl Server {
         let (secs, micros) = (at.as_secs(), at.subsec_micros());
         let line = format!("{secs}.{micros:06} [{database} {by}] {}", words.join(" "));
         for monitor in self.watchers.monitors.clone() {
-            self.reply(monitor, Reply::Simple(line.as_str().into()));
+            let line = Reply::Simple(line.as_str().into());
+            // Its own call is answered first.
+            if self.outbox.running() == Some(monitor) && self.wants_reply(monitor) {
+                self.outbox.hold_back(line);
+            } else {
+                self.reply(monitor, line);
+            }
         }
     }
 

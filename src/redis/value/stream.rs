@@ -74,23 +74,54 @@ pub struct StreamCounters {
     pub max_deleted_id: StreamId,
 }
 
+/// How a server counts what a group has read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReadCounting {
+    /// The count goes on from where the group stands, if it stands within the stream, and not from
+    /// the entry that it reads.
+    pub(crate) from_position: bool,
+    /// Deleted entries before the first one are gaps, too.
+    pub(crate) minds_early_gaps: bool,
+}
+
 impl StreamCounters {
     /// Returns whether an entry was deleted between an id and the end, as far as Redis knows.
-    fn has_gap_after(&self, id: StreamId) -> bool {
+    fn has_gap_after(&self, id: StreamId, counting: ReadCounting) -> bool {
         self.length > 0
             && self.max_deleted_id != StreamId::MIN
-            && self.first_id <= self.max_deleted_id
+            && (counting.minds_early_gaps || self.first_id <= self.max_deleted_id)
             && id <= self.max_deleted_id
     }
 
+    /// Returns how many entries a group has read that stood at an id and has read the entry `id`.
+    fn count_read(
+        &self,
+        counting: ReadCounting,
+        (at, read): (StreamId, Option<i64>),
+        id: StreamId,
+    ) -> Option<i64> {
+        let from = if counting.from_position { at } else { id };
+        let goes_on = !counting.from_position || at >= self.first_id;
+        match read {
+            Some(read) if goes_on && !self.has_gap_after(from, counting) => {
+                Some(read.wrapping_add(1))
+            }
+            read if self.entries_added == 0 => read,
+            _ => self.entries_up_to(id, counting),
+        }
+    }
+
     /// Returns how many entries were ever added up to this id, if that can be told.
-    pub(crate) fn entries_up_to(&self, id: StreamId) -> Option<i64> {
+    pub(crate) fn entries_up_to(&self, id: StreamId, counting: ReadCounting) -> Option<i64> {
         let added = self.entries_added as i64;
         if self.entries_added == 0 {
             return Some(0);
         }
         if id == self.last_id || (self.length == 0 && id < self.last_id) {
             return Some(added);
+        }
+        if counting.minds_early_gaps && id != StreamId::MIN && id < self.max_deleted_id {
+            return None;
         }
         let is_whole = self.max_deleted_id == StreamId::MIN || self.max_deleted_id < self.first_id;
         let before = added.wrapping_sub(self.length as i64);
@@ -384,12 +415,17 @@ impl Stream {
     /// entries were deleted.
     #[must_use]
     pub fn lag(&self, group: &Group) -> Option<i64> {
+        self.lag_by(group, ReadCounting::default())
+    }
+
+    pub(crate) fn lag_by(&self, group: &Group, counting: ReadCounting) -> Option<i64> {
         let added = self.counters.entries_added as i64;
         if self.counters.entries_added == 0 {
             return Some(0);
         }
-        let known = group.entries_read().filter(|_| !self.counters.has_gap_after(group.last_id()));
-        let read = known.or_else(|| self.counters.entries_up_to(group.last_id()));
+        let has_gap = self.counters.has_gap_after(group.last_id(), counting);
+        let known = group.entries_read().filter(|_| !has_gap);
+        let read = known.or_else(|| self.counters.entries_up_to(group.last_id(), counting));
         read.map(|read| added.wrapping_sub(read))
     }
 

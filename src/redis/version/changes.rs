@@ -106,6 +106,7 @@ mod tests {
         "rewrites.entries_keep_position",
         "rewrites.geoadd",
         "rewrites.confirm_syncs",
+        "rewrites.asks_count_without_history",
         // Part of new commands and options.
         "comparisons.join_conditions",
         "comparisons.count_hits",
@@ -118,6 +119,7 @@ mod tests {
         "fields.sets_are_sent_bare",
         "fields.float_keeps_deadline",
         // Too small.
+        "arguments.pfdebug_takes_simd",
         "clock_wraps_exactly",
         "messages_close_leavers",
         "requests.nul_hides_count",

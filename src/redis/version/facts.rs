@@ -2,6 +2,7 @@
 //! `INFO`, which name the versions that have them.
 
 use super::{Embedding, Version};
+use crate::redis::value::ReadCounting;
 
 /// The facts of a version: everything in which versions differ beside the rows of the command table
 /// and the fields of `INFO`, which name the versions that have them (`Versions`).
@@ -117,6 +118,8 @@ pub(crate) struct Rewrites {
     pub(crate) geoadd: &'static str,
     /// A replica also confirms how far its append-only file is synced.
     pub(crate) confirm_syncs: bool,
+    /// To ask for confirmations without having a history counts as one byte of it.
+    pub(crate) asks_count_without_history: bool,
 }
 
 /// The rules of groups of consumers.
@@ -124,15 +127,31 @@ pub(crate) struct Rewrites {
 pub(crate) struct Groups {
     /// A consumer is created by a read or claim that finds nothing.
     pub(crate) create_consumers_at_once: bool,
-    /// A group that has read nothing lags behind by the whole stream, whatever it says it has read.
+    /// A group that has read nothing lags behind by the whole stream, whatever it says it has read,
+    /// and none lags behind an empty stream.
     pub(crate) lag_from_start: bool,
     /// A group cannot have read more entries than were added.
     pub(crate) cap_entries_read: bool,
+    /// What it has read is counted from its position.
+    pub(crate) count_from_position: bool,
+    /// Entries that were deleted before the first one leave the count unknown.
+    pub(crate) mind_early_gaps: bool,
+}
+
+impl Groups {
+    pub(crate) fn counting(self) -> ReadCounting {
+        ReadCounting {
+            from_position: self.count_from_position,
+            minds_early_gaps: self.mind_early_gaps,
+        }
+    }
 }
 
 /// The options of the commands on streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StreamRules {
+    /// `XSETID` refuses an id below the greatest that was deleted.
+    pub(crate) xsetid_minds_deleted: bool,
     /// `XADD` and `XTRIM` take `KEEPREF`, `DELREF` and `ACKED`.
     pub(crate) references: bool,
     /// An approximate trim with `DELREF` or `ACKED` trims exactly. Otherwise it does nothing.
@@ -249,6 +268,8 @@ pub(crate) struct Scan {
 /// How arguments are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arguments {
+    /// `PFDEBUG` takes `SIMD`.
+    pub(crate) pfdebug_takes_simd: bool,
     /// `CLIENT TRACKING` refuses prefixes that overlap, whichever they are.
     pub(crate) tracking_refuses_any_overlap: bool,
     /// `SHUTDOWN` takes `SAFE` and `FAILOVER`, which matter in a cluster.

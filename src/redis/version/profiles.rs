@@ -73,8 +73,11 @@ pub(super) const REDIS_7_0: Profile = Profile {
         create_consumers_at_once: false,
         lag_from_start: false,
         cap_entries_read: false,
+        count_from_position: false,
+        mind_early_gaps: false,
     },
     streams: StreamRules {
+        xsetid_minds_deleted: false,
         references: false,
         trims_references_exactly: false,
         producers: false,
@@ -94,6 +97,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
         entries_keep_position: false,
         geoadd: "zadd",
         confirm_syncs: false,
+        asks_count_without_history: false,
     },
     time_stands_still: false,
     slow_log_may_be_off: false,
@@ -154,6 +158,7 @@ pub(crate) const REDIS_7_2_4: Product = redis("7.2.4", "12.2.0");
 pub(super) const REDIS_7_2: Profile = Profile {
     version: Version::Redis7_2,
     product: redis("7.2.6", "12.2.0"),
+    streams: StreamRules { xsetid_minds_deleted: true, ..REDIS_7_0.streams },
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
     tables: Tables { chains_are_told: false, ..REDIS_7_0.tables },
     texts: Texts {
@@ -187,7 +192,12 @@ pub(super) const REDIS_7_2: Profile = Profile {
     time_stands_still: true,
     selects_in_multi: true,
     groups: Groups { create_consumers_at_once: true, ..REDIS_7_0.groups },
-    rewrites: Rewrites { keep_pxat: true, confirm_syncs: true, ..REDIS_7_0.rewrites },
+    rewrites: Rewrites {
+        keep_pxat: true,
+        confirm_syncs: true,
+        asks_count_without_history: true,
+        ..REDIS_7_0.rewrites
+    },
     ..REDIS_7_0
 };
 
@@ -217,8 +227,9 @@ pub(super) const REDIS_8_0: Profile = Profile {
         latency_page: "https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency-monitor",
         ..REDIS_7_4.texts
     },
-    groups: Groups { lag_from_start: true, ..REDIS_7_4.groups },
+    groups: Groups { lag_from_start: true, count_from_position: true, ..REDIS_7_4.groups },
     arguments: Arguments {
+        pfdebug_takes_simd: true,
         bounds_are_decimal: true,
         sort_numbers: SortNumbers::DecimalOfAnySize,
         xread_last: XreadLast::LastEntry,
@@ -303,6 +314,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
     version: Version::Valkey8_1,
     product: valkey("8.1.8", "10.2.1"),
     memory: Memory { lists_empty_databases: true, ..VALKEY_8_0.memory },
+    groups: Groups { count_from_position: true, mind_early_gaps: true, ..VALKEY_8_0.groups },
     lua: Lua { is_an_engine: true, ..VALKEY_8_0.lua },
     texts: Texts { queue_stays: true, ..VALKEY_8_0.texts },
     tables: Tables { buckets: Some(Buckets { tell_rehashing: false }), ..VALKEY_8_0.tables },
@@ -318,6 +330,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
         ..VALKEY_8_0.encodings
     },
     arguments: Arguments {
+        pfdebug_takes_simd: true,
         client_ids_are_syntax: true,
         client_takes_more: true,
         client_list_filters: true,
@@ -420,6 +433,7 @@ const TEXTS: Texts = Texts {
 };
 
 const ARGUMENTS: Arguments = Arguments {
+    pfdebug_takes_simd: false,
     lpos_refuses_least: false,
     geosearch_takes_polygons: false,
     tracking_refuses_any_overlap: false,

@@ -231,7 +231,7 @@ fn wait(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     if have >= count || !matches!(caller.origin, Origin::Client) {
         return Ok(Some(Reply::count(have)));
     }
-    server.replication.wants_acks = true;
+    server.want_acks();
     Ok(server.block(caller, &[], Attempt::Replicas { count, offset }, deadline))
 }
 
@@ -264,7 +264,7 @@ fn waitaof(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     if synced.suffices(wanted) || !caller.origin.may_wait() {
         return Ok(Some(synced.reply()));
     }
-    server.replication.wants_acks = true;
+    server.want_acks();
     let reply = server.block(caller, &[], Attempt::Synced(wanted), deadline);
     server.watch_syncs();
     Ok(reply)

@@ -59,6 +59,15 @@ impl Server {
         }
     }
 
+    /// Notes that a client waits until replicas confirm what they have.
+    pub(in super::super) fn want_acks(&mut self) {
+        self.replication.wants_acks = true;
+        let has_history = self.replication.backlog.is_some();
+        if !has_history && self.profile().rewrites.asks_count_without_history {
+            self.replication.offset += 1;
+        }
+    }
+
     /// Asks the replicas to confirm what they have, if a client waits for that.
     pub(in super::super) fn ask_for_acks(&mut self) {
         if std::mem::take(&mut self.replication.wants_acks) {

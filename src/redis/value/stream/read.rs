@@ -3,7 +3,7 @@
 //! Source: `t_stream.c` (`streamReplyWithRange`, `streamReplyWithRangeFromConsumerPEL`).
 
 use super::group::Bookmark;
-use super::{Pending, Stream, StreamEntry, StreamId, range};
+use super::{Pending, ReadCounting, Stream, StreamEntry, StreamId, range};
 
 /// A pending entry that a read has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,19 @@ impl Stream {
         (no_ack, anyway): (bool, bool),
         now_ms: i64,
     ) -> Option<Delivery> {
+        let counting = ReadCounting::default();
+        self.deliver_by(counting, group, consumer, count, (no_ack, anyway), now_ms)
+    }
+
+    pub(crate) fn deliver_by(
+        &mut self,
+        counting: ReadCounting,
+        group: &[u8],
+        consumer: &[u8],
+        count: usize,
+        (no_ack, anyway): (bool, bool),
+        now_ms: i64,
+    ) -> Option<Delivery> {
         let Stream { nodes, counters, groups, setbacks, .. } = self;
         let state = groups.get_mut(group)?;
         let mut last = state.last_id();
@@ -70,11 +83,7 @@ impl Stream {
         while let Some((_, placed)) = next {
             let id = placed.entry.id();
             if id > last {
-                read = match read {
-                    Some(read) if !counters.has_gap_after(id) => Some(read.wrapping_add(1)),
-                    read if counters.entries_added == 0 => read,
-                    _ => counters.entries_up_to(id),
-                };
+                read = counters.count_read(counting, (last, read), id);
                 last = id;
             }
             if !no_ack {
@@ -154,7 +163,9 @@ impl Stream {
         let mut delivery = Delivery::default();
         if claimed.len() < limit {
             let left = if count == 0 { 0 } else { count - claimed.len() };
-            delivery = self.deliver(group, consumer, left, (no_ack, true), now_ms)?;
+            // The versions that claim count so.
+            let counting = ReadCounting { from_position: true, ..ReadCounting::default() };
+            delivery = self.deliver_by(counting, group, consumer, left, (no_ack, true), now_ms)?;
         }
         Some(Delivery { claimed, new_consumer, ..delivery })
     }

@@ -60,8 +60,8 @@ pub(super) const FACTS: &[Fact<Profile>] = &[
     fact(|p| p.rdb.common >= 13, VERSION_13),
     fact(
         |p| p.messages_follow_reply,
-        "A message that a RESP3 client causes to itself (a publish, an invalidation) comes after the reply to its command \
-         or transaction. Before, it came before the reply, or inside that of `EXEC`.",
+        "A message that a RESP3 client publishes to itself comes after the reply to its command or transaction. Before, it \
+         came before the reply, or inside that of `EXEC`.",
     ),
     fact(
         |p| p.time_stands_still,
@@ -281,9 +281,22 @@ pub(super) const FACTS: &[Fact<Profile>] = &[
         "`OBJECT REFCOUNT` of a small integer is 1: objects are no longer shared.",
     ),
     fact(
+        |p| p.streams.xsetid_minds_deleted,
+        "`XSETID` refuses an id below the greatest one that was deleted.",
+    ),
+    fact(
         |p| p.groups.lag_from_start,
         "`XINFO GROUPS`: a group that has read nothing lags behind by the whole stream, whatever it was told with \
-         `ENTRIESREAD`.",
+         `ENTRIESREAD`, and none behind an empty stream.",
+    ),
+    fact(
+        |p| p.groups.count_from_position,
+        "`XREADGROUP` counts `entries-read` from the group's position, and anew if this is before the stream: a wrong \
+         `ENTRIESREAD` is corrected by the first read.",
+    ),
+    fact(
+        |p| p.groups.mind_early_gaps,
+        "`XINFO GROUPS` has no `lag` behind entries that were deleted before the stream's first one.",
     ),
     fact(
         |p| p.groups.cap_entries_read,
@@ -356,7 +369,7 @@ pub(super) const FACTS: &[Fact<Profile>] = &[
     Fact {
         holds: |p| p.memory.lists_empty_databases,
         begins: "`MEMORY STATS` lists empty databases, too.",
-        ends: "`MEMORY STATS` lists no empty databases.",
+        ends: "`MEMORY STATS` lists no longer all empty databases.",
     },
     fact(|p| p.arguments.bitcount_takes_start, "`BITCOUNT` takes a start without an end."),
     fact(
