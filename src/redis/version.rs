@@ -12,17 +12,19 @@ mod defaults;
 mod embedding;
 mod facts;
 mod profiles;
+mod rdb;
 mod set;
 
 use crate::unknown_version::{UnknownVersion, newest, number_of};
 pub(crate) use defaults::default_since;
 pub(crate) use embedding::{Embedding, Placed};
 pub(crate) use facts::{
-    Access, Arguments, Buckets, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes,
-    Heading, Inline, Numbers, Product, Profile, Rdb, Requests, Sanitizing, SortNumbers,
-    StreamRules, Streams, Tables, Texts, Waking, XreadLast,
+    Access, Arguments, Buckets, Comparisons, Encodings, FieldSyntax, Fields, Groups, Inline,
+    Numbers, Product, Profile, Requests, Sanitizing, SortNumbers, StreamRules, Tables, Texts,
+    Waking, XreadLast,
 };
 pub(crate) use profiles::REDIS_7_2_4;
+pub(crate) use rdb::{Hashes, Heading, Rdb, Streams};
 pub(crate) use set::Versions;
 
 /// The version of Redis or Valkey that a server imitates, where versions differ in a way that users

@@ -155,6 +155,9 @@ fn the_command_log_measures_what_a_command_tells_its_client() {
         notes(&["SET k {v*200}", "CLIENT REPLY SKIP", "GET k"], "0");
         notes(&["MULTI", "PUBLISH ch {v*90}", "PING", "PING", "EXEC"], "3");
         notes(&["SUBSCRIBE a b c d e f g"], "1");
+        // A limit above that of any short reply.
+        notes(&["CONFIG SET commandlog-reply-larger-than 400"], "0");
+        notes(&["PUBLISH ch {v*500}", "PUBLISH ch v", "PING"], "1");
         let entry = notes(&["CONFIG SET commandlog-request-larger-than 100"], "0");
         assert_eq!(entry, "[]");
         rig.say(2, "COMMANDLOG RESET large-request");

@@ -1,10 +1,11 @@
 //! The profiles: the facts of each version.
 
 use super::facts::{
-    Access, Arguments, Buckets, Comparisons, Encodings, FieldSyntax, Fields, Groups, Hashes,
-    Heading, Inline, Lua, Memory, Numbers, Past, Product, Profile, Rdb, Requests, Rewrites,
-    Sanitizing, Scan, SortNumbers, StreamRules, Streams, Tables, Texts, Waking, XreadLast,
+    Access, Arguments, Buckets, Comparisons, Encodings, FieldSyntax, Fields, Groups, Inline, Lua,
+    Memory, Numbers, Past, Product, Profile, Requests, Rewrites, Sanitizing, Scan, SortNumbers,
+    StreamRules, Tables, Texts, Waking, XreadLast,
 };
+use super::rdb::{Hashes, Heading, Rdb, Streams};
 use super::{Embedding, Version};
 
 /// Redis 7.0.15, as built for Debian 12.

@@ -79,13 +79,14 @@ impl CommandLog {
         is_reply_small && (self.small == Some(client) || self.is_small(origin, args))
     }
 
-    /// Returns whether it is plain by its words that a request is small, and that short replies
-    /// are.
+    /// Returns whether it is plain by its words that a request is small, and that a short reply is
+    /// all that its client is told.
     #[inline(never)]
     fn is_small(&self, origin: Origin, args: Args<'_>) -> bool {
         let words: usize = args.iter().map(|word| word.len()).sum();
         let request = words as u64 + (args.len() as u64 + 1) * FRAME;
-        origin == Origin::Client && request < self.requests.limit.bytes && self.small_bulk > 0
+        let is_small = request < self.requests.limit.bytes && self.small_bulk > 0;
+        is_small && origin == Origin::Client && self.told == 0
     }
 }
 
