@@ -17,7 +17,8 @@ pub(super) const FACTS: &[Fact<Profile>] = &[
         |p| p.blocking == Waking::RunsAgain,
         "A blocked client that is woken runs its command again (`BLPOP`, `BZPOPMIN`, `XREADGROUP` and their kin): the \
          order of its own keys decides which of them serves it, a key of the wrong type is an error, and a stream that \
-         was deleted is `NOGROUP`. Before, the key that was fed first served it.",
+         was deleted is `NOGROUP`. Before, the key that was fed first served it. \
+         The slow log also has waits in vain.",
     ),
     fact(
         |p| p.numbers.shortest,
