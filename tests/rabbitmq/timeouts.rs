@@ -1,6 +1,7 @@
 //! Consumer time-outs and delayed retries of quorum queues, above all when the broker restarts.
-//! The expectations were observed on a real RabbitMQ 4.3.6. The time-outs of queues in 4.0 are
-//! those of `evaluate_consumer_timeout` (`rabbit_channel.erl`, 4.0.5).
+//! The expectations were observed on a real RabbitMQ 4.3.6. Those about time-outs of queues in
+//! 4.0 were observed on a real RabbitMQ 4.0.5 with shorter times, and are in its source
+//! (`evaluate_consumer_timeout` in `rabbit_channel.erl`).
 
 use crate::support::*;
 use proptest::collection::vec;
