@@ -232,8 +232,10 @@ impl Server {
         self.with(Ports::start_rabbitmq).expect(NO_RABBITMQ)
     }
 
-    /// Waits until the servers end. They do so only if one of them panics.
+    /// Waits until the servers end: until each was stopped, or has ended on a client's request
+    /// (`SHUTDOWN`), or one panics.
     pub fn wait(mut self) {
+        self.with(Ports::end_with_servers);
         if let Some(thread) = self.thread.take()
             && let Err(panic) = thread.join()
         {

@@ -218,17 +218,34 @@ impl<M: Service> Port<M> {
 
     /// Stops the server, as the operating system ends its process.
     pub(super) fn stop(&mut self, now: Instant, how: Shutdown) {
-        let Some(mut listener) = self.listener.take() else { return };
-        let _ = self.registry.deregister(&mut listener);
-        drop(listener);
+        if !self.refuse() {
+            return;
+        }
         self.machine.stop(now, how);
         self.settle();
+        self.leave(how);
+    }
+
+    /// Closes all sockets of a process that has ended in this way.
+    fn leave(&mut self, how: Shutdown) {
         for (_, mut connection) in std::mem::take(&mut self.connections) {
             connection.close_after_writing(M::closes_sockets(how));
             connection.write();
             connection.end(&self.registry);
         }
         self.readable.clear();
+    }
+
+    /// Refuses new connections. Returns whether the port accepted them so far.
+    fn refuse(&mut self) -> bool {
+        let Some(mut listener) = self.listener.take() else { return false };
+        let _ = self.registry.deregister(&mut listener);
+        true
+    }
+
+    /// Returns whether the server has stopped.
+    pub(super) fn is_left(&self) -> bool {
+        self.listener.is_none()
     }
 
     /// Starts the server again. A no-op if it runs.
@@ -252,6 +269,8 @@ impl<M: Service> Port<M> {
 
     /// Writes what the machine has said, and ends connections that it has closed.
     fn settle(&mut self) {
+        // A process that has ended by itself has no port by the time its clients know.
+        let ended = self.machine.exited().filter(|_| self.refuse());
         let mut spoken_to = BTreeSet::new();
         while let Some((number, output)) = self.bytes().poll_output() {
             let Some(connection) = self.connections.get_mut(&number) else { continue };
@@ -263,6 +282,9 @@ impl<M: Service> Port<M> {
         }
         for number in spoken_to {
             self.write(number);
+        }
+        if let Some(how) = ended {
+            self.leave(how);
         }
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Ports {
     rabbitmq: Option<RabbitMq>,
     buffer: Vec<u8>,
     is_over: bool,
+    /// Nobody can start a server again that has ended.
+    ends_with_servers: bool,
 }
 
 /// Makes the servers and the means to wait for their sockets.
@@ -83,7 +85,14 @@ pub(super) fn open(options: Options) -> Result<(Poll, Ports), StartError> {
             rabbitmq::wire::ByteServer::new(broker)
         })?),
     };
-    let ports = Ports { clock, redis, rabbitmq, buffer: vec![0; PIECE], is_over: false };
+    let ports = Ports {
+        clock,
+        redis,
+        rabbitmq,
+        buffer: vec![0; PIECE],
+        is_over: false,
+        ends_with_servers: false,
+    };
     Ok((poll, ports))
 }
 
@@ -119,11 +128,24 @@ fn run(mut poll: Poll, ports: &Mutex<Ports>) {
             return;
         }
         ports.turn(&events);
+        if ports.ends_with_servers && ports.are_left() {
+            return;
+        }
         wait = ports.wait();
     }
 }
 
 impl Ports {
+    /// Notes that the thread ends with the last server.
+    pub(super) fn end_with_servers(&mut self) {
+        self.ends_with_servers = true;
+    }
+
+    fn are_left(&self) -> bool {
+        self.redis.as_ref().is_none_or(Port::is_left)
+            && self.rabbitmq.as_ref().is_none_or(Port::is_left)
+    }
+
     pub(super) fn now(&self) -> Instant {
         self.clock.now()
     }

@@ -17,7 +17,7 @@ const CHILD: &str = "STUNT_DOUBLE_TEST_CHILD";
 fn start_with_ports_of_its_own(options: &Options) -> Server {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let number = std::process::id() * 16 + NEXT.fetch_add(2, Relaxed);
+        let number = std::process::id() * 64 + NEXT.fetch_add(2, Relaxed);
         let port = 10_000 + (number % 20_000) as u16;
         let options = options.clone().with_redis_port(port).with_rabbitmq_port(port + 1);
         match Server::start(options) {
@@ -143,6 +143,30 @@ fn a_stopped_redis_ends_its_connections_and_comes_back_with_its_data() {
     ask(&mut client, "PING\r\n", "+PONG\r\n");
     server.stop_redis(Shutdown::PowerLoss);
     assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+/// As a process that ends: its port is free, and only the test can start it again.
+#[test]
+fn a_redis_that_a_client_has_ended_leaves_its_port() {
+    let server = start_with_ports_of_its_own(&Options::default());
+    for request in ["SHUTDOWN NOSAVE\r\n", "DEBUG SEGFAULT\r\n"] {
+        let mut client = connect(server.redis_addr());
+        send(&mut client, request);
+        assert_eq!(client.read(&mut [0]).unwrap_or(0), 0, "closed or reset");
+        let refused = TcpStream::connect(server.redis_addr()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        server.start_redis().unwrap();
+        ask(&mut connect(server.redis_addr()), "PING\r\n", "+PONG\r\n");
+    }
+}
+
+#[test]
+fn a_server_is_waited_for_until_its_clients_have_ended_it() {
+    let server = Server::start(Options::default().without_rabbitmq()).unwrap();
+    let mut client = connect(server.redis_addr());
+    send(&mut client, "SHUTDOWN NOSAVE\r\n");
+    server.wait();
+    assert_eq!(client.read(&mut [0]).unwrap_or(0), 0, "closed or reset");
 }
 
 #[test]
