@@ -38,7 +38,7 @@ const LONGEST: usize = 32;
 type Amendments = IndexMap<&'static str, SmallVec<[Change; 2]>, FxBuildHasher>;
 
 fn amendments_of(version: Version) -> Amendments {
-    let mut by_command = Amendments::default();
+    let mut by_command = Amendments::with_capacity_and_hasher(AMENDMENTS.len(), FxBuildHasher);
     for amendment in AMENDMENTS.iter().filter(|amendment| amendment.versions.has(version)) {
         by_command.entry(amendment.command).or_default().push(amendment.change);
     }

@@ -34,13 +34,13 @@ pub(crate) struct SizeLog {
 }
 
 /// The logs of large requests and of large replies.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CommandLog {
     pub(crate) requests: SizeLog,
     pub(crate) replies: SizeLog,
     /// The client whose requests are read, if all its bytes that have arrived are too few for a
-    /// large one, and short replies are small. Nobody once other commands run within a request.
-    small: Option<ClientId>,
+    /// large one, and short replies are small. [`NOBODY`] once other commands run within a request.
+    small: ClientId,
     /// A string of fewer bytes is a small reply. With 0, a short reply may be large.
     small_bulk: usize,
     outer: Outer,
@@ -55,6 +55,22 @@ struct Outer {
     request: u64,
     /// Bytes of the replies that are made already.
     said: u64,
+}
+
+/// No client has this number.
+const NOBODY: ClientId = ClientId(u64::MAX - 16);
+
+impl Default for CommandLog {
+    fn default() -> CommandLog {
+        CommandLog {
+            requests: SizeLog::default(),
+            replies: SizeLog::default(),
+            small: NOBODY,
+            small_bulk: 0,
+            outer: Outer::default(),
+            told: 0,
+        }
+    }
 }
 
 impl CommandLog {
@@ -76,7 +92,7 @@ impl CommandLog {
             // What the client was told instead is counted.
             None => false,
         };
-        is_reply_small && (self.small == Some(client) || self.is_small(origin, args))
+        is_reply_small && (self.small == client || self.is_small(origin, args))
     }
 
     /// Returns whether it is plain by its words that a request is small, and that a short reply is
@@ -224,7 +240,7 @@ impl Server {
         if let Some(log) = &mut self.watchers.command_log {
             log.requests.set_limit(requests);
             log.replies.set_limit(replies);
-            log.small = None;
+            log.small = NOBODY;
             log.small_bulk =
                 usize::try_from(replies.bytes).unwrap_or(usize::MAX).saturating_sub(SHORT);
         }
@@ -235,7 +251,7 @@ impl Server {
     pub(in crate::redis) fn note_read(&mut self, client: Option<ClientId>, bytes: usize) {
         if let Some(log) = &mut self.watchers.command_log {
             let are_small = (bytes as u64) < log.requests.limit.bytes && log.small_bulk > 0;
-            log.small = client.filter(|_| are_small);
+            log.small = client.filter(|_| are_small).unwrap_or(NOBODY);
         }
     }
 
@@ -245,7 +261,7 @@ impl Server {
         if self.watchers.command_log.is_some() && self.outbox.running() == Some(client) {
             let size = self.size_for(client, message);
             if let Some(log) = &mut self.watchers.command_log {
-                log.small = None;
+                log.small = NOBODY;
                 log.told += size;
             }
         }
@@ -274,7 +290,7 @@ impl Server {
     /// Notes that `EXEC` begins to answer, with so many replies.
     pub(in crate::redis::server) fn note_transaction(&mut self, client: ClientId, replies: usize) {
         if let Some(log) = &mut self.watchers.command_log {
-            log.small = None;
+            log.small = NOBODY;
             let said = numbered(replies as i64);
             log.outer = Outer { client: Some(client), request: request_size(&[b"EXEC"]), said };
         }
@@ -288,7 +304,7 @@ impl Server {
         args: Args<'_>,
     ) {
         if let Some(log) = &mut self.watchers.command_log {
-            log.small = None;
+            log.small = NOBODY;
             if origin != Origin::Exec {
                 (log.outer.request, log.outer.said) = (request_size(args), 0);
             }
