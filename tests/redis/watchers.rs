@@ -131,8 +131,8 @@ fn since_7_2_a_wait_in_vain_is_in_the_slow_log() {
     }
 }
 
-/// What the real Valkey 8.1.8 and 9.1.2 note: messages of a command to its own client are a part of
-/// its reply, an invalidation is none, and an unwanted reply neither.
+/// The real Valkey 8.1.8 and 9.1.2 note the same: messages of a command to its own client are a
+/// part of its reply, an invalidation is none, and an unwanted reply neither.
 #[test]
 fn the_command_log_measures_what_a_command_tells_its_client() {
     for version in [Version::Valkey8_1, Version::Valkey9_1] {

@@ -244,7 +244,7 @@ impl<M: Service> Port<M> {
     }
 
     /// Returns whether the server has stopped.
-    pub(super) fn is_left(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.listener.is_none()
     }
 

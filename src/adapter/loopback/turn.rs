@@ -128,7 +128,7 @@ fn run(mut poll: Poll, ports: &Mutex<Ports>) {
             return;
         }
         ports.turn(&events);
-        if ports.ends_with_servers && ports.are_left() {
+        if ports.ends_with_servers && ports.are_stopped() {
             return;
         }
         wait = ports.wait();
@@ -141,9 +141,9 @@ impl Ports {
         self.ends_with_servers = true;
     }
 
-    fn are_left(&self) -> bool {
-        self.redis.as_ref().is_none_or(Port::is_left)
-            && self.rabbitmq.as_ref().is_none_or(Port::is_left)
+    fn are_stopped(&self) -> bool {
+        self.redis.as_ref().is_none_or(Port::is_stopped)
+            && self.rabbitmq.as_ref().is_none_or(Port::is_stopped)
     }
 
     pub(super) fn now(&self) -> Instant {

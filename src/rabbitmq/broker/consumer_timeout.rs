@@ -114,7 +114,7 @@ impl Broker {
     /// Returns how long a delivery may be unacknowledged.
     fn timeout_of(&self, unacked: &Unacked) -> Option<Duration> {
         let Some(queue) = self.queues.get(unacked.queue) else {
-            // What a deleted queue has given is watched by the channel, and not by a queue.
+            // The channel alone watches the deliveries of a deleted queue.
             let by_channel = !self.profile().times_out_in_quorum_queues_only;
             return self.options.consumer_timeout().filter(|_| by_channel);
         };

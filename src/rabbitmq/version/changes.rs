@@ -1,5 +1,5 @@
-//! What an upgrade changes, in words: a sentence for each fact in which a version differs from the
-//! one before.
+//! The changes of an upgrade in words: a sentence for each fact in which a version differs from
+//! the one before.
 //!
 //! Invariant: a sentence belongs to a fact of the profiles, so whoever changes the fact changes the
 //! list.
@@ -56,7 +56,7 @@ impl Version {
 
     /// The changes that applications meet with a move to this version from another one, an upgrade
     /// or a downgrade. This compares the two versions, so a change that a later version took back
-    /// is not among them. What only the other version does is told with the sentence of the version
+    /// is not among them. A fact of only the other version is told with the sentence of the version
     /// that brought it: `As before RabbitMQ 4.0, which brought: "…"`.
     ///
     /// ```

@@ -119,7 +119,7 @@ fn lag_of(stream: &Stream, group: &Group, groups: Groups) -> Option<i64> {
     if groups.lag_from_start && read_nothing && is_whole && counters.entries_added > 0 {
         return i64::try_from(stream.len()).ok();
     }
-    stream.lag_by(group, groups.counting())
+    stream.lag_by(group, groups.counting)
 }
 
 /// Returns what both forms of `XINFO STREAM` begin with.

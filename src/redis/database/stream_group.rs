@@ -252,7 +252,7 @@ impl Database {
         let now = self.now_ms();
         let XreadgroupOptions { count, no_ack, claim } = options;
         let groups = &self.profile.groups;
-        let (at_once, counting) = (groups.create_consumers_at_once, groups.counting());
+        let (at_once, counting) = (groups.create_consumers_at_once, groups.counting);
         let Some(stream) = self.read_mut::<Stream>(key)? else { return Ok(None) };
         let delivery = match read {
             GroupRead::PendingAfter(after) => stream.redeliver(group, consumer, after, count, now),
@@ -288,7 +288,7 @@ impl Database {
     ) -> Result<Option<Delivery>, CommandError> {
         let now = self.now_ms();
         let XreadgroupOptions { count, no_ack, .. } = options;
-        let counting = self.profile.groups.counting();
+        let counting = self.profile.groups.counting;
         let Some(stream) = self.write::<Stream>(key)? else { return Ok(None) };
         let last_id = stream.counters().last_id;
         let read = stream.group(group).map(Group::last_id).ok_or(CommandError::text(

@@ -9,7 +9,8 @@
 //!   transaction takes them from there and puts them before the command's reply. Outputs to other
 //!   clients go to the queue as usual.
 //! - In later versions such a message follows the reply, unless it is itself the reply, as the
-//!   confirmation of a subscription is. It is held back while the command runs.
+//!   confirmation of a subscription is. It is held back until the request has ended. So is, in
+//!   every version, the line in which a monitor sees its own call.
 //! - A client that is hung up on does not receive what was sent before.
 
 use crate::redis::id::ClientId;

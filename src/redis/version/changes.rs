@@ -65,7 +65,7 @@ impl Version {
 
     /// The changes that applications meet with a move to this version from another one: an
     /// upgrade, a downgrade, or a change of product. This compares the two versions, so a change
-    /// that a later version took back is not among them. What only the other version does is told
+    /// that a later version took back is not among them. A fact of only the other version is told
     /// with the sentence of the version that brought it: `As before Redis 7.4, which brought: "…"`.
     ///
     /// ```

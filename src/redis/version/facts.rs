@@ -132,19 +132,7 @@ pub(crate) struct Groups {
     pub(crate) lag_from_start: bool,
     /// A group cannot have read more entries than were added.
     pub(crate) cap_entries_read: bool,
-    /// What it has read is counted from its position.
-    pub(crate) count_from_position: bool,
-    /// Entries that were deleted before the first one leave the count unknown.
-    pub(crate) mind_early_gaps: bool,
-}
-
-impl Groups {
-    pub(crate) fn counting(self) -> ReadCounting {
-        ReadCounting {
-            from_position: self.count_from_position,
-            minds_early_gaps: self.mind_early_gaps,
-        }
-    }
+    pub(crate) counting: ReadCounting,
 }
 
 /// The options of the commands on streams.

@@ -7,6 +7,7 @@ use super::facts::{
 };
 use super::rdb::{Hashes, Heading, Rdb, Streams};
 use super::{Embedding, Version};
+use crate::redis::value::ReadCounting;
 
 /// Redis 7.0.15, as built for Debian 12.
 pub(super) const REDIS_7_0: Profile = Profile {
@@ -74,8 +75,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
         create_consumers_at_once: false,
         lag_from_start: false,
         cap_entries_read: false,
-        count_from_position: false,
-        mind_early_gaps: false,
+        counting: ReadCounting { from_position: false, minds_early_gaps: false },
     },
     streams: StreamRules {
         xsetid_minds_deleted: false,
@@ -228,7 +228,11 @@ pub(super) const REDIS_8_0: Profile = Profile {
         latency_page: "https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency-monitor",
         ..REDIS_7_4.texts
     },
-    groups: Groups { lag_from_start: true, count_from_position: true, ..REDIS_7_4.groups },
+    groups: Groups {
+        lag_from_start: true,
+        counting: ReadCounting { from_position: true, ..REDIS_7_4.groups.counting },
+        ..REDIS_7_4.groups
+    },
     arguments: Arguments {
         pfdebug_takes_simd: true,
         bounds_are_decimal: true,
@@ -315,7 +319,10 @@ pub(super) const VALKEY_8_1: Profile = Profile {
     version: Version::Valkey8_1,
     product: valkey("8.1.8", "10.2.1"),
     memory: Memory { lists_empty_databases: true, ..VALKEY_8_0.memory },
-    groups: Groups { count_from_position: true, mind_early_gaps: true, ..VALKEY_8_0.groups },
+    groups: Groups {
+        counting: ReadCounting { from_position: true, minds_early_gaps: true },
+        ..VALKEY_8_0.groups
+    },
     lua: Lua { is_an_engine: true, ..VALKEY_8_0.lua },
     texts: Texts { queue_stays: true, ..VALKEY_8_0.texts },
     tables: Tables { buckets: Some(Buckets { tell_rehashing: false }), ..VALKEY_8_0.tables },

@@ -89,7 +89,7 @@ impl CommandLog {
             Some(Reply::Simple(text)) => !text.is_heap_allocated(),
             Some(Reply::Integer(_)) => true,
             Some(other) => has_no_text(other),
-            // What the client was told instead is counted.
+            // Messages to the client may take the place of a reply.
             None => false,
         };
         is_reply_small && (self.small == client || self.is_small(origin, args))

@@ -291,12 +291,12 @@ pub(super) const FACTS: &[Fact<Profile>] = &[
          `ENTRIESREAD`, and none behind an empty stream.",
     ),
     fact(
-        |p| p.groups.count_from_position,
+        |p| p.groups.counting.from_position,
         "`XREADGROUP` counts `entries-read` from the group's position, and anew if this is before the stream: a wrong \
          `ENTRIESREAD` is corrected by the first read.",
     ),
     fact(
-        |p| p.groups.mind_early_gaps,
+        |p| p.groups.counting.minds_early_gaps,
         "`XINFO GROUPS` has no `lag` behind entries that were deleted before the stream's first one.",
     ),
     fact(
